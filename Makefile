@@ -156,7 +156,7 @@ test-hostile: ## attack a cluster by all its ports, each attack at its whole len
 # rule each, of which each must be found.
 test-plugins: build ## make a plugin of each kind and language, check it and run three hosts on it; and find the rules that broken plugins break
 	go test -count=1 -v -timeout 40m ./test -run '^(TestANewPlugin|TestTheExample)' -new-plugins.whole
-	cd plugins/statemachine/sqlite && go test -count=1 -timeout 20m ./... -sqlite.whole
+	cd plugins/statemachine/sqlite && go test -count=1 ./internal/... && go test -count=1 -timeout 20m . -sqlite.whole
 	go test -count=1 -timeout 40m ./internal/plugincheck/... ./plugins/storage/storagetest ./plugins/transport/transporttest ./plugins/statemachine/statemachinetest
 
 CHROOT ?= /var/tmp/pontoon-chroot

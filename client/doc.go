@@ -29,6 +29,6 @@
 //   - pipeline.go, table.go, pipeline_write.go, wire.go, pipeline_end.go: one stream, the
 //     proposals on it, their bytes, and its end;
 //   - unary.go, members.go, plugins.go: requests of one answer, which go from member to member;
-//   - querystream.go: queries whose answer comes in chunks;
+//   - querystream.go: queries whose answer comes in chunks; readsnapshot.go: a snapshot of a member;
 //   - errors.go: what is known of a request that failed.
 package client

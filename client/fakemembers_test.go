@@ -101,5 +101,9 @@ func (m *member) MoveStorage(context.Context, server.StorageMoveRequest) (server
 	return server.StorageMove{}, nil
 }
 
+func (m *member) ReadSnapshot(_ context.Context, _ bool, _ func(server.SnapshotInfo) error, _ func([]byte) error) error {
+	return nil
+}
+
 func (m *member) Live() error  { return nil }
 func (m *member) Ready() error { return nil }

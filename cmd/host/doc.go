@@ -21,6 +21,7 @@
 //     commandfile.go: commands of a file;
 //   - status.go, statusprogress.go, verdict.go: how the members are, and whether that is well;
 //   - member.go, memberadd.go, leader.go: the members, and the one that leads;
+//   - snapshotsave.go: a backup of a running member;
 //   - offlineflags.go, log.go, snapshot.go, restore.go, recover.go, storage.go: the store of a
 //     stopped node: it is shown, checked, restored, recovered and migrated;
 //     storagerolling.go, storagemember.go, storageview.go: the stores of a cluster that serves are

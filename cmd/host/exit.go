@@ -106,7 +106,7 @@ func codeOfReason(reason string) int {
 		"no_leader", "leader_lost", "read_timeout", "not_ready", "stopping", "stopped",
 		"storage_restart", "proposal_dropped", "too_many_requests", "no_space", "no_quorum", "audit_unavailable":
 		return exitUnreachable
-	case "unknown_member", "unknown_plugin", "plugin_refused", "change_pending", "change_refused", "quorum_at_risk":
+	case "unknown_member", "unknown_plugin", "no_snapshot", "plugin_refused", "change_pending", "change_refused", "quorum_at_risk":
 		return exitNotFound
 	}
 	return exitFailed

@@ -227,5 +227,9 @@ func (h *fakeHost) MoveStorage(context.Context, server.StorageMoveRequest) (serv
 	return server.StorageMove{}, h.err
 }
 
+func (h *fakeHost) ReadSnapshot(_ context.Context, _ bool, _ func(server.SnapshotInfo) error, _ func([]byte) error) error {
+	return nil
+}
+
 func (h *fakeHost) Live() error  { return nil }
 func (h *fakeHost) Ready() error { return nil }

@@ -107,6 +107,14 @@ func (a audited) MoveStorage(ctx context.Context, req *hostv1.MoveStorageRequest
 	})
 }
 
+// ReadSnapshot implements hostv1.HostServer. Its record is made when the last part was sent.
+func (a audited) ReadSnapshot(req *hostv1.ReadSnapshotRequest, stream snapshotStream) error {
+	_, err := recorded(stream.Context(), a.requests, audit.ReadSnapshot, req, func(ctx context.Context, req *hostv1.ReadSnapshotRequest) (struct{}, error) {
+		return struct{}{}, a.sendSnapshot(ctx, req, stream)
+	}, func(*audit.Record) {})
+	return err
+}
+
 // pluginTarget is a plugin as a request names it, cut to what no name is longer than.
 func pluginTarget(kind, name string) *audit.Target {
 	const most = 200
@@ -188,7 +196,7 @@ func conclude(r *audit.Record, e effect, err error) {
 			r.Outcome = audit.NotApplied
 		}
 		return
-	case r.Op == audit.Query, r.Op == audit.PluginLines:
+	case r.Op == audit.Query, r.Op == audit.PluginLines, r.Op == audit.ReadSnapshot:
 		r.Outcome = audit.Answered
 	default:
 		r.Outcome = audit.Applied

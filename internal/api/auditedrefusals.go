@@ -25,6 +25,7 @@ func auditedOps() map[string]audit.Op {
 		hostv1.Host_RestartPlugin_FullMethodName:  audit.RestartPlugin,
 		hostv1.Host_UpgradePlugin_FullMethodName:  audit.UpgradePlugin,
 		hostv1.Host_MoveStorage_FullMethodName:    audit.MoveStorage,
+		hostv1.Host_ReadSnapshot_FullMethodName:   audit.ReadSnapshot,
 
 		"/v1/propose":         audit.Propose,
 		"/v1/query":           audit.Query,

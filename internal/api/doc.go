@@ -33,6 +33,7 @@
 //   - audited.go, auditedstream.go, auditedrefusals.go: what goes into the audit log;
 //   - client.go, pool.go, bounds.go: room for the request among those of all clients;
 //   - requests.go, plugins.go, storagemove.go, convert.go: calls of the service with one answer each;
+//   - readsnapshot.go: a snapshot on its way to a client;
 //   - querystream.go, bodystream.go, jsonlines.go, events.go: those whose answer comes in
 //     chunks;
 //   - proposals.go, proposal_head.go, proposal_wire.go, admit.go, refusals.go, crowd.go: a

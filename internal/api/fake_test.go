@@ -244,6 +244,18 @@ func (f *fakeService) MoveStorage(_ context.Context, ask server.StorageMoveReque
 	return server.StorageMove{From: "wal", To: ask.To, Phase: "copying", Entries: 7, EntriesTotal: 9, Bytes: 70, Left: "storage.wal.1"}, f.fail
 }
 
+func (f *fakeService) ReadSnapshot(_ context.Context, _ bool, begin func(server.SnapshotInfo) error, chunk func([]byte) error) error {
+	if err := begin(server.SnapshotInfo{Index: 7, Term: 2, Bytes: 5}); err != nil {
+		return err
+	}
+	if err := chunk([]byte("state")); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fail
+}
+
 func (f *fakeService) Live() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -74,11 +74,34 @@ func withFailures(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	desc.Methods = methods
 	desc.Streams = slices.Clone(desc.Streams)
 	for i := range desc.Streams {
-		if s := &desc.Streams[i]; !s.ClientStreams {
-			s.Handler = failingStream
+		s := &desc.Streams[i]
+		switch s.StreamName {
+		case "QueryStream":
+			s.Handler = failingStream(hostv1.HostServer.QueryStream)
+		case "ReadSnapshot":
+			s.Handler = failingStream(hostv1.HostServer.ReadSnapshot)
 		}
 	}
 	return &desc
+}
+
+// failingStream is a method that is answered with a stream, with errors that carry a Failure.
+func failingStream[Req, Res any](method func(hostv1.HostServer, *Req, grpc.ServerStreamingServer[Res]) error) grpc.StreamHandler {
+	return func(srv any, ss grpc.ServerStream) error {
+		req := new(Req)
+		in := intake{into: req}
+		if err := ss.RecvMsg(&in); err != nil {
+			return err
+		}
+		err := in.err
+		if err == nil {
+			err = method(srv.(hostv1.HostServer), req, &grpc.GenericServerStream[Req, Res]{ServerStream: ss})
+		}
+		if err != nil {
+			return statusOf(err)
+		}
+		return nil
+	}
 }
 
 func failing(next grpc.MethodHandler) grpc.MethodHandler {

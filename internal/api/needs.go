@@ -33,6 +33,7 @@ func needs() map[string]access.Role {
 		hostv1.Host_RestartPlugin_FullMethodName:  access.Administer,
 		hostv1.Host_UpgradePlugin_FullMethodName:  access.Administer,
 		hostv1.Host_MoveStorage_FullMethodName:    access.Administer,
+		hostv1.Host_ReadSnapshot_FullMethodName:   access.Administer,
 
 		grpc_health_v1.Health_Check_FullMethodName: access.None,
 		grpc_health_v1.Health_Watch_FullMethodName: access.None,

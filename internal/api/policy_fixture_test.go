@@ -151,6 +151,13 @@ func rpcs() map[string]struct {
 			_, err := c.MoveStorage(ctx, &hostv1.MoveStorageRequest{To: "pebble"})
 			return err
 		}},
+		"ReadSnapshot": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
+			s, err := c.ReadSnapshot(ctx, &hostv1.ReadSnapshotRequest{})
+			if err == nil {
+				_, err = s.Recv()
+			}
+			return err
+		}},
 		"UpgradePlugin": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
 			_, err := c.UpgradePlugin(ctx, &hostv1.UpgradePluginRequest{Kind: "storage"})
 			return err

@@ -17,23 +17,6 @@ import (
 // waits while the client takes no more, until the context ends.
 type queryStream = grpc.ServerStreamingServer[hostv1.QueryStreamResponse]
 
-// failingStream serves QueryStream by gRPC, with errors that carry a Failure.
-func failingStream(srv any, ss grpc.ServerStream) error {
-	req := new(hostv1.QueryRequest)
-	in := intake{into: req}
-	if err := ss.RecvMsg(&in); err != nil {
-		return err
-	}
-	err := in.err
-	if err == nil {
-		err = srv.(hostv1.HostServer).QueryStream(req, &grpc.GenericServerStream[hostv1.QueryRequest, hostv1.QueryStreamResponse]{ServerStream: ss})
-	}
-	if err != nil {
-		return statusOf(err)
-	}
-	return nil
-}
-
 // QueryStream implements hostv1.HostServer.
 func (r *requests) QueryStream(req *hostv1.QueryRequest, stream queryStream) error {
 	return r.answerInChunks(stream.Context(), req, stream)

@@ -33,7 +33,7 @@ func routeRoles() (methods, paths, adminPaths map[string]access.Role) {
 		host + "Propose": access.Write, host + "Proposals": access.Write,
 		host + "Query": access.Read, host + "QueryStream": access.Read, host + "ReadBarrier": access.Read, host + "Status": access.Read, host + "Members": access.Read,
 		host + "AddMember": access.Administer, host + "UpdateMember": access.Administer, host + "RemoveMember": access.Administer,
-		host + "TransferLeader": access.Administer, host + "PluginLines": access.Administer, host + "RestartPlugin": access.Administer, host + "UpgradePlugin": access.Administer, host + "MoveStorage": access.Administer,
+		host + "TransferLeader": access.Administer, host + "PluginLines": access.Administer, host + "RestartPlugin": access.Administer, host + "UpgradePlugin": access.Administer, host + "MoveStorage": access.Administer, host + "ReadSnapshot": access.Administer,
 		health + "Check": access.None, health + "Watch": access.None, health + "List": access.None,
 		reflection: access.Read, alpha: access.Read,
 	}

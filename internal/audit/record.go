@@ -25,6 +25,7 @@ const (
 	RestartPlugin Op = "restart_plugin"
 	UpgradePlugin Op = "upgrade_plugin"
 	MoveStorage   Op = "move_storage"
+	ReadSnapshot  Op = "read_snapshot"
 )
 
 // The operations that a Log itself records.

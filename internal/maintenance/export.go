@@ -6,13 +6,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/regular"
@@ -35,7 +38,8 @@ func ExportSnapshot(ctx context.Context, place Place, node *Node, index uint64, 
 	all := listed(s.State.Snapshots)
 	for i := len(all) - 1; i >= 0; i-- {
 		if index == 0 || all[i].Index == index {
-			return all[i], writeExport(path, func(w io.Writer) error { return classify(readSnapshot(ctx, s, all[i].Index, w)) })
+			_, err := WriteExport(path, func(w io.Writer) error { return classify(readSnapshot(ctx, s, all[i].Index, w)) })
+			return all[i], err
 		}
 	}
 	if index == 0 {
@@ -47,44 +51,64 @@ func ExportSnapshot(ctx context.Context, place Place, node *Node, index uint64, 
 // ErrNoSnapshot: the store has no such snapshot. ExportSnapshot returns it.
 var ErrNoSnapshot = errors.New("no such snapshot")
 
-// writeExport makes the file whole or not at all, also if it is killed: what it leaves then has another
-// name. It does not replace a file.
-func writeExport(path string, content func(io.Writer) error) (err error) {
+// Exported is a file that was written.
+type Exported struct {
+	Bytes  uint64
+	SHA256 string // of the file, in hex: what sha256sum prints
+}
+
+// WriteExport makes a file of the stream of a snapshot, which content writes. The file is whole or
+// not there, also if the program is killed: what that leaves then has another name. It does not
+// replace a file, and is durable on return.
+func WriteExport(path string, content func(io.Writer) error) (made Exported, err error) {
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s: %w", path, fs.ErrExist)
+		return made, fmt.Errorf("%s: %w", path, fs.ErrExist)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
 	if err != nil {
-		return err
+		return made, err
 	}
 	defer func() {
 		if gone := os.Remove(f.Name()); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
 	}()
-	buf := bufio.NewWriterSize(f, 256<<10)
-	sum := sha256.New()
-	w := io.MultiWriter(buf, sum)
-	_, err = w.Write([]byte(exportMagic))
-	if err == nil {
-		err = content(w)
-	}
-	if err == nil {
-		_, err = buf.Write(sum.Sum(nil))
-	}
-	if err == nil {
-		err = buf.Flush()
-	}
+	made, err = WriteExportTo(f, content)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+		return made, err
 	}
 	if err := publish(f.Name(), path); err != nil {
-		return err
+		return made, err
 	}
-	return vfs.SyncOSDir(filepath.Dir(path))
+	return made, vfs.SyncOSDir(filepath.Dir(path))
+}
+
+// WriteExportTo writes what WriteExport puts into a file. Without an error it is whole.
+func WriteExportTo(out io.Writer, content func(io.Writer) error) (made Exported, err error) {
+	buf := bufio.NewWriterSize(out, 256<<10)
+	sum, whole := sha256.New(), sha256.New()
+	counted := &countingWriter{}
+	w := io.MultiWriter(buf, sum, whole, counted)
+	if _, err = w.Write([]byte(exportMagic)); err == nil {
+		err = content(w)
+	}
+	if err == nil {
+		_, err = io.MultiWriter(buf, whole, counted).Write(sum.Sum(nil))
+	}
+	if err == nil {
+		err = buf.Flush()
+	}
+	return Exported{Bytes: counted.bytes, SHA256: hex.EncodeToString(whole.Sum(nil))}, err
+}
+
+type countingWriter struct{ bytes uint64 }
+
+func (c *countingWriter) Write(b []byte) (int, error) {
+	c.bytes += uint64(len(b))
+	return len(b), nil
 }
 
 // publish gives a file its name, which no file has.
@@ -134,6 +158,39 @@ func openExport(path string) (_ *export, err error) {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
 	return e, nil
+}
+
+// ExportInfo is what an exported snapshot says of itself. The ids are in hex.
+type ExportInfo struct {
+	ClusterID    string   `json:"cluster_id"`
+	Index        uint64   `json:"index"`
+	Term         uint64   `json:"term"`
+	StateMachine string   `json:"state_machine"`
+	Members      []string `json:"members"`
+	Bytes        int64    `json:"bytes"`
+	SHA256       string   `json:"sha256"`
+}
+
+// InspectExport reads all of an exported snapshot, and compares its checksum.
+func InspectExport(path string) (ExportInfo, error) {
+	e, err := openExport(path)
+	if err != nil {
+		return ExportInfo{}, err
+	}
+	whole := sha256.New()
+	n, err := io.Copy(whole, io.NewSectionReader(e.file, 0, math.MaxInt64))
+	if err := errors.Join(err, e.file.Close()); err != nil {
+		return ExportInfo{}, err
+	}
+	h := e.header
+	info := ExportInfo{
+		ClusterID: hexID(h.ClusterID), Index: h.Index, Term: h.Term, StateMachine: h.StateMachine,
+		Members: []string{}, Bytes: n, SHA256: hex.EncodeToString(whole.Sum(nil)),
+	}
+	for _, id := range slices.Concat(h.Registry.Voters(), h.Registry.Learners()) {
+		info.Members = append(info.Members, hexID(id))
+	}
+	return info, nil
 }
 
 func (e *export) stream() io.Reader {

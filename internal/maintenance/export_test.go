@@ -18,7 +18,7 @@ import (
 func TestAnExportThatChangesWhileItIsReadIsNotRestored(t *testing.T) {
 	header := &server.SnapshotHeader{ClusterID: 7, Index: 5, Term: 2, StateMachine: "kv", Registry: &member.Registry{}}
 	path := filepath.Join(t.TempDir(), "backup")
-	if err := writeExport(path, func(w io.Writer) error {
+	if _, err := WriteExport(path, func(w io.Writer) error {
 		if err := header.Encode(w); err != nil {
 			return err
 		}
@@ -68,12 +68,12 @@ func TestAnExportHasItsNameWhenItIsWhole(t *testing.T) {
 		}
 	}
 	full := errors.New("disk full")
-	if err := writeExport(path, func(io.Writer) error { absent(); return full }); !errors.Is(err, full) {
+	if _, err := WriteExport(path, func(io.Writer) error { absent(); return full }); !errors.Is(err, full) {
 		t.Error(err)
 	}
 	absent()
 	taken := func(io.Writer) error { return os.WriteFile(path, []byte("another"), 0o600) }
-	if err := writeExport(path, taken); !errors.Is(err, fs.ErrExist) {
+	if _, err := WriteExport(path, taken); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over a file of that name: %v", err)
 	}
 	if b, err := os.ReadFile(path); string(b) != "another" {

@@ -17,7 +17,7 @@
 //     after another, and lends the running one to queries and snapshots; poison.go, kills.go: the
 //     entry that ends them; isolation.go: the member that waits because of one;
 //   - progress.go: the applied index, with those that wait for it;
-//   - read.go, readrounds.go: queries and the read index; querystream.go: answers in chunks; querygate.go, blockedqueries.go:
+//   - read.go, readrounds.go: queries and the read index; querystream.go: answers in chunks; readsnapshot.go: a snapshot for a client; querygate.go, blockedqueries.go:
 //     their places, and the queries that a state machine does not survive;
 //   - replay.go, reread.go, restore.go, restoring.go: a state machine is brought to the applied
 //     index, by the log or by a snapshot; applytime.go: the time there; commandversion.go: the version of commands; statehash.go, suspect.go: checks of the state; durable.go: what of it survives a loss of power; snapshotformat.go: snapshots of another format; asked.go, patience.go: the storage that is

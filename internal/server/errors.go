@@ -61,6 +61,8 @@ var (
 	// ErrPluginRefused: a plugin is not restarted, and the one that runs goes on: the new
 	// process was refused, or the leadership could not be handed over before.
 	ErrPluginRefused = errors.New("plugin is not restarted")
+	// ErrNoSnapshot: this member has no snapshot that it could give to a client.
+	ErrNoSnapshot = errors.New("no snapshot")
 	// ErrQueryFailed: the state machine answered a query with an error, or the query
 	// is kept from it because it ended the state machine before (blockedQueries).
 	ErrQueryFailed = errors.New("query failed")

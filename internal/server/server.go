@@ -60,20 +60,22 @@ type Server struct {
 	queue       *applyQueue
 	progress    *progress
 	snapshots   *snapshotter
-	blocked     *blockedQueries
-	crowd       crowd
-	queries     *queryGate
-	machine     access
-	applyStall  atomic.Pointer[time.Time]    // since when an apply has been unanswered; nil if none
-	restoring   atomic.Pointer[restoring]    // the Restore under way; nil if there is none
-	unread      atomic.Pointer[string]       // why the storage cannot be read for the state machine; nil if it can
-	isolated    atomic.Pointer[Quarantine]   // written by the server goroutine; nil if this member is not quarantined
-	received    atomic.Uint64                // the index of the last snapshot that came from another member
-	info        atomic.Pointer[plugins.Info] // what the last state machine says of itself; nil if there was none
-	hash        atomic.Pointer[toldHash]     // of the state after the last check; nil before there is a state machine
-	agreed      agreements
-	checked     atomic.Uint64        // the index of the last check at which this member has the same
-	plea        atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing
+	// readingSnapshot is held while a client gets a snapshot.
+	readingSnapshot sync.Mutex
+	blocked         *blockedQueries
+	crowd           crowd
+	queries         *queryGate
+	machine         access
+	applyStall      atomic.Pointer[time.Time]    // since when an apply has been unanswered; nil if none
+	restoring       atomic.Pointer[restoring]    // the Restore under way; nil if there is none
+	unread          atomic.Pointer[string]       // why the storage cannot be read for the state machine; nil if it can
+	isolated        atomic.Pointer[Quarantine]   // written by the server goroutine; nil if this member is not quarantined
+	received        atomic.Uint64                // the index of the last snapshot that came from another member
+	info            atomic.Pointer[plugins.Info] // what the last state machine says of itself; nil if there was none
+	hash            atomic.Pointer[toldHash]     // of the state after the last check; nil before there is a state machine
+	agreed          agreements
+	checked         atomic.Uint64        // the index of the last check at which this member has the same
+	plea            atomic.Pointer[plea] // what the leader is asked for; nil if it is asked for nothing
 
 	restarts  chan *restarts.Restart // to the server goroutine
 	takeovers chan *takeover         // to the server goroutine

@@ -102,6 +102,14 @@ type Service interface {
 	// done, it says so and does nothing. A move that is refused leaves the storage that runs as it is
 	// (ErrPluginRefused).
 	MoveStorage(ctx context.Context, ask StorageMoveRequest) (StorageMove, error)
+	// ReadSnapshot gives a snapshot of this member to send: begin is called once, and then
+	// chunk with one part of the content after the other, which is its callee's until that
+	// returns. Both may wait for the client. Their errors end the call and are returned. The
+	// snapshot is whole if the error is nil. It has every write that was acknowledged before
+	// the call; for that the member makes one, if need be, which has the time of ctx. With
+	// newest it is the newest one that the member has. ErrTooManyRequests: this member gives one
+	// to another client. ErrNoSnapshot: newest was asked for, and there is none.
+	ReadSnapshot(ctx context.Context, newest bool, begin func(SnapshotInfo) error, chunk func([]byte) error) error
 	// Live reports whether the raft goroutine ticked lately.
 	Live() error
 	// Ready reports whether this member can serve: it is live, knows a leader,

@@ -19,12 +19,13 @@ type snapshotter struct {
 	ended chan struct{} // closed when run has ended
 
 	mu      sync.Mutex
-	last    uint64 // index of the newest snapshot
-	bytes   uint64 // applied since
-	covered uint64 // of these, what the snapshot under way has
-	size    uint64 // of the newest snapshot that this host has saved
-	busy    bool   // from due until the end of the job, or abandoned
-	wanted  bool   // one is asked for, however little was applied
+	last    uint64        // index of the newest snapshot
+	bytes   uint64        // applied since
+	covered uint64        // of these, what the snapshot under way has
+	size    uint64        // of the newest snapshot that this host has saved
+	busy    bool          // from due until the end of the job, or abandoned
+	wanted  bool          // one is asked for, however little was applied
+	news    chan struct{} // closed when the fields above have changed for the better or the worse; nil if none waits
 	// doubtful: the newest one could not be restored.
 	doubtful bool
 	health   snapshotHealth
@@ -62,6 +63,7 @@ func (p *snapshotter) attached(index uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = max(p.last, index)
+	p.tellNews()
 }
 
 // due tells whether a snapshot is to be prepared after the given work. If so,
@@ -122,6 +124,7 @@ func (p *snapshotter) abandoned() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy = false
+	p.tellNews()
 }
 
 // endedWith tells that a state machine ended as it was asked for a snapshot, after abandoned.
@@ -129,6 +132,7 @@ func (p *snapshotter) endedWith(why error) {
 	err := fmt.Errorf("%w: %w", errEndedAsked, why)
 	p.mu.Lock()
 	p.health.saved(err, p.s.cfg.Election)
+	p.tellNews()
 	again := max(0, time.Until(p.health.retryAt))
 	p.mu.Unlock()
 	p.s.metrics.snapshotFailures.Inc()
@@ -213,6 +217,7 @@ func (p *snapshotter) do(job snapshotJob) {
 		p.doubtful = p.doubtful && !job.rehearse
 	}
 	p.health.saved(err, p.s.cfg.Election)
+	p.tellNews()
 	p.mu.Unlock()
 	switch {
 	case err == nil:
@@ -232,6 +237,7 @@ func (p *snapshotter) do(job snapshotJob) {
 func (p *snapshotter) again(index uint64) {
 	p.mu.Lock()
 	p.busy, p.wanted, p.health.index = false, true, 0
+	p.tellNews()
 	p.mu.Unlock()
 	p.s.logger.Info("snapshot given up: the state machine is restarted as asked, and the next one is asked for it", "index", index)
 	p.s.queue.signal()

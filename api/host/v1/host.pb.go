@@ -889,6 +889,276 @@ func (x *QueryStreamEnd) GetCrc32() uint32 {
 	return 0
 }
 
+type ReadSnapshotRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest snapshot that the member has is sent, whatever it lacks, and none is made.
+	Newest        bool `protobuf:"varint,1,opt,name=newest,proto3" json:"newest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadSnapshotRequest) Reset() {
+	*x = ReadSnapshotRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadSnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadSnapshotRequest) ProtoMessage() {}
+
+func (x *ReadSnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadSnapshotRequest.ProtoReflect.Descriptor instead.
+func (*ReadSnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReadSnapshotRequest) GetNewest() bool {
+	if x != nil {
+		return x.Newest
+	}
+	return false
+}
+
+// ReadSnapshotResponse is a message of a snapshot: first the header, then chunks, and last
+// the end. A snapshot without an end is not whole, however well its stream has ended.
+type ReadSnapshotResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*ReadSnapshotResponse_Header
+	//	*ReadSnapshotResponse_Chunk
+	//	*ReadSnapshotResponse_End
+	Part          isReadSnapshotResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadSnapshotResponse) Reset() {
+	*x = ReadSnapshotResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadSnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadSnapshotResponse) ProtoMessage() {}
+
+func (x *ReadSnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadSnapshotResponse.ProtoReflect.Descriptor instead.
+func (*ReadSnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReadSnapshotResponse) GetPart() isReadSnapshotResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *ReadSnapshotResponse) GetHeader() *ReadSnapshotHeader {
+	if x != nil {
+		if x, ok := x.Part.(*ReadSnapshotResponse_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *ReadSnapshotResponse) GetChunk() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*ReadSnapshotResponse_Chunk); ok {
+			return x.Chunk
+		}
+	}
+	return nil
+}
+
+func (x *ReadSnapshotResponse) GetEnd() *ReadSnapshotEnd {
+	if x != nil {
+		if x, ok := x.Part.(*ReadSnapshotResponse_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isReadSnapshotResponse_Part interface {
+	isReadSnapshotResponse_Part()
+}
+
+type ReadSnapshotResponse_Header struct {
+	Header *ReadSnapshotHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type ReadSnapshotResponse_Chunk struct {
+	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
+}
+
+type ReadSnapshotResponse_End struct {
+	End *ReadSnapshotEnd `protobuf:"bytes,3,opt,name=end,proto3,oneof"`
+}
+
+func (*ReadSnapshotResponse_Header) isReadSnapshotResponse_Part() {}
+
+func (*ReadSnapshotResponse_Chunk) isReadSnapshotResponse_Part() {}
+
+func (*ReadSnapshotResponse_End) isReadSnapshotResponse_Part() {}
+
+type ReadSnapshotHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The place in the log that the snapshot stands for.
+	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Term  uint64 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	// The bytes of all chunks, and their SHA-256; empty if the member's storage does not
+	// know it.
+	Bytes         uint64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Sha256        []byte `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadSnapshotHeader) Reset() {
+	*x = ReadSnapshotHeader{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadSnapshotHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadSnapshotHeader) ProtoMessage() {}
+
+func (x *ReadSnapshotHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadSnapshotHeader.ProtoReflect.Descriptor instead.
+func (*ReadSnapshotHeader) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReadSnapshotHeader) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ReadSnapshotHeader) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ReadSnapshotHeader) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *ReadSnapshotHeader) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+type ReadSnapshotEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bytes of all chunks.
+	Length uint64 `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`
+	// Their CRC-32, that of IEEE 802.3, of zlib and gzip; of no bytes it is 0.
+	Crc32         uint32 `protobuf:"fixed32,2,opt,name=crc32,proto3" json:"crc32,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadSnapshotEnd) Reset() {
+	*x = ReadSnapshotEnd{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadSnapshotEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadSnapshotEnd) ProtoMessage() {}
+
+func (x *ReadSnapshotEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadSnapshotEnd.ProtoReflect.Descriptor instead.
+func (*ReadSnapshotEnd) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ReadSnapshotEnd) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *ReadSnapshotEnd) GetCrc32() uint32 {
+	if x != nil {
+		return x.Crc32
+	}
+	return 0
+}
+
 type ReadBarrierRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -897,7 +1167,7 @@ type ReadBarrierRequest struct {
 
 func (x *ReadBarrierRequest) Reset() {
 	*x = ReadBarrierRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1179,7 @@ func (x *ReadBarrierRequest) String() string {
 func (*ReadBarrierRequest) ProtoMessage() {}
 
 func (x *ReadBarrierRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[12]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1192,7 @@ func (x *ReadBarrierRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadBarrierRequest.ProtoReflect.Descriptor instead.
 func (*ReadBarrierRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{12}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
 }
 
 type ReadBarrierResponse struct {
@@ -936,7 +1206,7 @@ type ReadBarrierResponse struct {
 
 func (x *ReadBarrierResponse) Reset() {
 	*x = ReadBarrierResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1218,7 @@ func (x *ReadBarrierResponse) String() string {
 func (*ReadBarrierResponse) ProtoMessage() {}
 
 func (x *ReadBarrierResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[13]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1231,7 @@ func (x *ReadBarrierResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadBarrierResponse.ProtoReflect.Descriptor instead.
 func (*ReadBarrierResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{13}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReadBarrierResponse) GetIndex() uint64 {
@@ -979,7 +1249,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +1261,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[14]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +1274,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{14}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
 }
 
 type PluginStatus struct {
@@ -1041,7 +1311,7 @@ type PluginStatus struct {
 
 func (x *PluginStatus) Reset() {
 	*x = PluginStatus{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1323,7 @@ func (x *PluginStatus) String() string {
 func (*PluginStatus) ProtoMessage() {}
 
 func (x *PluginStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[15]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1336,7 @@ func (x *PluginStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginStatus.ProtoReflect.Descriptor instead.
 func (*PluginStatus) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{15}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PluginStatus) GetKind() string {
@@ -1182,7 +1452,7 @@ type PluginRecord struct {
 
 func (x *PluginRecord) Reset() {
 	*x = PluginRecord{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1464,7 @@ func (x *PluginRecord) String() string {
 func (*PluginRecord) ProtoMessage() {}
 
 func (x *PluginRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[16]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1477,7 @@ func (x *PluginRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginRecord.ProtoReflect.Descriptor instead.
 func (*PluginRecord) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{16}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PluginRecord) GetPath() string {
@@ -1250,7 +1520,7 @@ type RestartPluginRequest struct {
 
 func (x *RestartPluginRequest) Reset() {
 	*x = RestartPluginRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1532,7 @@ func (x *RestartPluginRequest) String() string {
 func (*RestartPluginRequest) ProtoMessage() {}
 
 func (x *RestartPluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[17]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1545,7 @@ func (x *RestartPluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartPluginRequest.ProtoReflect.Descriptor instead.
 func (*RestartPluginRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{17}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RestartPluginRequest) GetKind() string {
@@ -1302,7 +1572,7 @@ type RestartPluginResponse struct {
 
 func (x *RestartPluginResponse) Reset() {
 	*x = RestartPluginResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1584,7 @@ func (x *RestartPluginResponse) String() string {
 func (*RestartPluginResponse) ProtoMessage() {}
 
 func (x *RestartPluginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[18]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1597,7 @@ func (x *RestartPluginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartPluginResponse.ProtoReflect.Descriptor instead.
 func (*RestartPluginResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{18}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RestartPluginResponse) GetPlugin() *PluginStatus {
@@ -1352,7 +1622,7 @@ type UpgradePluginRequest struct {
 
 func (x *UpgradePluginRequest) Reset() {
 	*x = UpgradePluginRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1634,7 @@ func (x *UpgradePluginRequest) String() string {
 func (*UpgradePluginRequest) ProtoMessage() {}
 
 func (x *UpgradePluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[19]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1647,7 @@ func (x *UpgradePluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradePluginRequest.ProtoReflect.Descriptor instead.
 func (*UpgradePluginRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{19}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpgradePluginRequest) GetKind() string {
@@ -1417,7 +1687,7 @@ type UpgradePluginResponse struct {
 
 func (x *UpgradePluginResponse) Reset() {
 	*x = UpgradePluginResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1699,7 @@ func (x *UpgradePluginResponse) String() string {
 func (*UpgradePluginResponse) ProtoMessage() {}
 
 func (x *UpgradePluginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[20]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1712,7 @@ func (x *UpgradePluginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradePluginResponse.ProtoReflect.Descriptor instead.
 func (*UpgradePluginResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{20}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UpgradePluginResponse) GetPlugin() *PluginStatus {
@@ -1493,7 +1763,7 @@ type MoveStorageRequest struct {
 
 func (x *MoveStorageRequest) Reset() {
 	*x = MoveStorageRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1505,7 +1775,7 @@ func (x *MoveStorageRequest) String() string {
 func (*MoveStorageRequest) ProtoMessage() {}
 
 func (x *MoveStorageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[21]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1518,7 +1788,7 @@ func (x *MoveStorageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveStorageRequest.ProtoReflect.Descriptor instead.
 func (*MoveStorageRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{21}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MoveStorageRequest) GetTo() string {
@@ -1546,7 +1816,7 @@ type MoveStorageResponse struct {
 
 func (x *MoveStorageResponse) Reset() {
 	*x = MoveStorageResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1828,7 @@ func (x *MoveStorageResponse) String() string {
 func (*MoveStorageResponse) ProtoMessage() {}
 
 func (x *MoveStorageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[22]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1841,7 @@ func (x *MoveStorageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveStorageResponse.ProtoReflect.Descriptor instead.
 func (*MoveStorageResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{22}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MoveStorageResponse) GetMove() *StorageMove {
@@ -1611,7 +1881,7 @@ type StorageMove struct {
 
 func (x *StorageMove) Reset() {
 	*x = StorageMove{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1893,7 @@ func (x *StorageMove) String() string {
 func (*StorageMove) ProtoMessage() {}
 
 func (x *StorageMove) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[23]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1906,7 @@ func (x *StorageMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageMove.ProtoReflect.Descriptor instead.
 func (*StorageMove) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{23}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StorageMove) GetFrom() string {
@@ -1719,7 +1989,7 @@ type PluginLinesRequest struct {
 
 func (x *PluginLinesRequest) Reset() {
 	*x = PluginLinesRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +2001,7 @@ func (x *PluginLinesRequest) String() string {
 func (*PluginLinesRequest) ProtoMessage() {}
 
 func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[24]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +2014,7 @@ func (x *PluginLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesRequest.ProtoReflect.Descriptor instead.
 func (*PluginLinesRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{24}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *PluginLinesRequest) GetKind() string {
@@ -1788,7 +2058,7 @@ type PluginLinesResponse struct {
 
 func (x *PluginLinesResponse) Reset() {
 	*x = PluginLinesResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +2070,7 @@ func (x *PluginLinesResponse) String() string {
 func (*PluginLinesResponse) ProtoMessage() {}
 
 func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[25]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,7 +2083,7 @@ func (x *PluginLinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLinesResponse.ProtoReflect.Descriptor instead.
 func (*PluginLinesResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{25}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PluginLinesResponse) GetLines() []*PluginLine {
@@ -1847,7 +2117,7 @@ type PluginLine struct {
 
 func (x *PluginLine) Reset() {
 	*x = PluginLine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +2129,7 @@ func (x *PluginLine) String() string {
 func (*PluginLine) ProtoMessage() {}
 
 func (x *PluginLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[26]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +2142,7 @@ func (x *PluginLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginLine.ProtoReflect.Descriptor instead.
 func (*PluginLine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{26}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *PluginLine) GetNumber() uint64 {
@@ -1924,7 +2194,7 @@ type PluginWork struct {
 
 func (x *PluginWork) Reset() {
 	*x = PluginWork{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2206,7 @@ func (x *PluginWork) String() string {
 func (*PluginWork) ProtoMessage() {}
 
 func (x *PluginWork) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[27]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2219,7 @@ func (x *PluginWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
 func (*PluginWork) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{27}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PluginWork) GetWhat() string {
@@ -2029,7 +2299,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2311,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[28]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2054,7 +2324,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{28}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -2243,7 +2513,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2255,7 +2525,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[29]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2268,7 +2538,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{29}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -2310,7 +2580,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2592,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[30]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2605,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{30}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -2413,7 +2683,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2695,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2708,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Warning) GetReason() string {
@@ -2474,7 +2744,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2486,7 +2756,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2499,7 +2769,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PeerLink) GetId() string {
@@ -2568,7 +2838,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2580,7 +2850,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2593,7 +2863,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -2703,7 +2973,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +2985,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +2998,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Member) GetId() string {
@@ -2784,7 +3054,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +3066,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +3079,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -2830,7 +3100,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +3112,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2855,7 +3125,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -2892,7 +3162,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2904,7 +3174,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3187,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -2947,7 +3217,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2959,7 +3229,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2972,7 +3242,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -3000,7 +3270,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3012,7 +3282,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3025,7 +3295,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -3052,7 +3322,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3064,7 +3334,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3077,7 +3347,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -3096,7 +3366,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3378,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3391,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{41}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -3181,6 +3451,21 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
 	"\ahistory\x18\x02 \x01(\tR\ahistory\">\n" +
 	"\x0eQueryStreamEnd\x12\x16\n" +
+	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
+	"\x05crc32\x18\x02 \x01(\aR\x05crc32\"-\n" +
+	"\x13ReadSnapshotRequest\x12\x16\n" +
+	"\x06newest\x18\x01 \x01(\bR\x06newest\"\xab\x01\n" +
+	"\x14ReadSnapshotResponse\x12=\n" +
+	"\x06header\x18\x01 \x01(\v2#.pontoon.host.v1.ReadSnapshotHeaderH\x00R\x06header\x12\x16\n" +
+	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunk\x124\n" +
+	"\x03end\x18\x03 \x01(\v2 .pontoon.host.v1.ReadSnapshotEndH\x00R\x03endB\x06\n" +
+	"\x04part\"l\n" +
+	"\x12ReadSnapshotHeader\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x16\n" +
+	"\x06sha256\x18\x04 \x01(\fR\x06sha256\"?\n" +
+	"\x0fReadSnapshotEnd\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
 	"\x05crc32\x18\x02 \x01(\aR\x05crc32\"\x14\n" +
 	"\x12ReadBarrierRequest\"+\n" +
@@ -3375,7 +3660,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\x95\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xf4\n" +
 	"\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
@@ -3392,7 +3677,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\vPluginLines\x12#.pontoon.host.v1.PluginLinesRequest\x1a$.pontoon.host.v1.PluginLinesResponse\x12^\n" +
 	"\rRestartPlugin\x12%.pontoon.host.v1.RestartPluginRequest\x1a&.pontoon.host.v1.RestartPluginResponse\x12^\n" +
 	"\rUpgradePlugin\x12%.pontoon.host.v1.UpgradePluginRequest\x1a&.pontoon.host.v1.UpgradePluginResponse\x12X\n" +
-	"\vMoveStorage\x12#.pontoon.host.v1.MoveStorageRequest\x1a$.pontoon.host.v1.MoveStorageResponseB4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
+	"\vMoveStorage\x12#.pontoon.host.v1.MoveStorageRequest\x1a$.pontoon.host.v1.MoveStorageResponse\x12]\n" +
+	"\fReadSnapshot\x12$.pontoon.host.v1.ReadSnapshotRequest\x1a%.pontoon.host.v1.ReadSnapshotResponse0\x01B4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
 
 var (
 	file_pontoon_host_v1_host_proto_rawDescOnce sync.Once
@@ -3407,7 +3693,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -3423,36 +3709,40 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*QueryStreamResponse)(nil),    // 11: pontoon.host.v1.QueryStreamResponse
 	(*QueryStreamHeader)(nil),      // 12: pontoon.host.v1.QueryStreamHeader
 	(*QueryStreamEnd)(nil),         // 13: pontoon.host.v1.QueryStreamEnd
-	(*ReadBarrierRequest)(nil),     // 14: pontoon.host.v1.ReadBarrierRequest
-	(*ReadBarrierResponse)(nil),    // 15: pontoon.host.v1.ReadBarrierResponse
-	(*StatusRequest)(nil),          // 16: pontoon.host.v1.StatusRequest
-	(*PluginStatus)(nil),           // 17: pontoon.host.v1.PluginStatus
-	(*PluginRecord)(nil),           // 18: pontoon.host.v1.PluginRecord
-	(*RestartPluginRequest)(nil),   // 19: pontoon.host.v1.RestartPluginRequest
-	(*RestartPluginResponse)(nil),  // 20: pontoon.host.v1.RestartPluginResponse
-	(*UpgradePluginRequest)(nil),   // 21: pontoon.host.v1.UpgradePluginRequest
-	(*UpgradePluginResponse)(nil),  // 22: pontoon.host.v1.UpgradePluginResponse
-	(*MoveStorageRequest)(nil),     // 23: pontoon.host.v1.MoveStorageRequest
-	(*MoveStorageResponse)(nil),    // 24: pontoon.host.v1.MoveStorageResponse
-	(*StorageMove)(nil),            // 25: pontoon.host.v1.StorageMove
-	(*PluginLinesRequest)(nil),     // 26: pontoon.host.v1.PluginLinesRequest
-	(*PluginLinesResponse)(nil),    // 27: pontoon.host.v1.PluginLinesResponse
-	(*PluginLine)(nil),             // 28: pontoon.host.v1.PluginLine
-	(*PluginWork)(nil),             // 29: pontoon.host.v1.PluginWork
-	(*StatusResponse)(nil),         // 30: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 31: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 32: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 33: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 34: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 35: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 36: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 37: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 38: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 39: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 40: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 41: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 42: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 43: pontoon.host.v1.TransferLeaderResponse
+	(*ReadSnapshotRequest)(nil),    // 14: pontoon.host.v1.ReadSnapshotRequest
+	(*ReadSnapshotResponse)(nil),   // 15: pontoon.host.v1.ReadSnapshotResponse
+	(*ReadSnapshotHeader)(nil),     // 16: pontoon.host.v1.ReadSnapshotHeader
+	(*ReadSnapshotEnd)(nil),        // 17: pontoon.host.v1.ReadSnapshotEnd
+	(*ReadBarrierRequest)(nil),     // 18: pontoon.host.v1.ReadBarrierRequest
+	(*ReadBarrierResponse)(nil),    // 19: pontoon.host.v1.ReadBarrierResponse
+	(*StatusRequest)(nil),          // 20: pontoon.host.v1.StatusRequest
+	(*PluginStatus)(nil),           // 21: pontoon.host.v1.PluginStatus
+	(*PluginRecord)(nil),           // 22: pontoon.host.v1.PluginRecord
+	(*RestartPluginRequest)(nil),   // 23: pontoon.host.v1.RestartPluginRequest
+	(*RestartPluginResponse)(nil),  // 24: pontoon.host.v1.RestartPluginResponse
+	(*UpgradePluginRequest)(nil),   // 25: pontoon.host.v1.UpgradePluginRequest
+	(*UpgradePluginResponse)(nil),  // 26: pontoon.host.v1.UpgradePluginResponse
+	(*MoveStorageRequest)(nil),     // 27: pontoon.host.v1.MoveStorageRequest
+	(*MoveStorageResponse)(nil),    // 28: pontoon.host.v1.MoveStorageResponse
+	(*StorageMove)(nil),            // 29: pontoon.host.v1.StorageMove
+	(*PluginLinesRequest)(nil),     // 30: pontoon.host.v1.PluginLinesRequest
+	(*PluginLinesResponse)(nil),    // 31: pontoon.host.v1.PluginLinesResponse
+	(*PluginLine)(nil),             // 32: pontoon.host.v1.PluginLine
+	(*PluginWork)(nil),             // 33: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 34: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 35: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 36: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 37: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 38: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 39: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 40: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 41: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 42: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 43: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 44: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 45: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 46: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 47: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -3464,58 +3754,62 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	12, // 6: pontoon.host.v1.QueryStreamResponse.header:type_name -> pontoon.host.v1.QueryStreamHeader
 	13, // 7: pontoon.host.v1.QueryStreamResponse.end:type_name -> pontoon.host.v1.QueryStreamEnd
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
-	29, // 9: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
-	18, // 10: pontoon.host.v1.PluginStatus.record:type_name -> pontoon.host.v1.PluginRecord
-	17, // 11: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
-	17, // 12: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
-	25, // 13: pontoon.host.v1.MoveStorageResponse.move:type_name -> pontoon.host.v1.StorageMove
-	28, // 14: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
-	17, // 15: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	35, // 16: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	34, // 17: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	33, // 18: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	32, // 19: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	31, // 20: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	25, // 21: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
-	31, // 22: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	36, // 23: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	36, // 24: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	36, // 25: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 26: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 27: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 28: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 29: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	14, // 30: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	16, // 31: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	37, // 32: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	39, // 33: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	40, // 34: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	41, // 35: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	42, // 36: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	26, // 37: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
-	19, // 38: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
-	21, // 39: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
-	23, // 40: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
-	4,  // 41: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 42: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 43: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 44: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	15, // 45: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	30, // 46: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	38, // 47: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	38, // 48: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	38, // 49: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	38, // 50: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	43, // 51: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	27, // 52: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
-	20, // 53: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
-	22, // 54: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
-	24, // 55: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
-	41, // [41:56] is the sub-list for method output_type
-	26, // [26:41] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	16, // 9: pontoon.host.v1.ReadSnapshotResponse.header:type_name -> pontoon.host.v1.ReadSnapshotHeader
+	17, // 10: pontoon.host.v1.ReadSnapshotResponse.end:type_name -> pontoon.host.v1.ReadSnapshotEnd
+	33, // 11: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	22, // 12: pontoon.host.v1.PluginStatus.record:type_name -> pontoon.host.v1.PluginRecord
+	21, // 13: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
+	21, // 14: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
+	29, // 15: pontoon.host.v1.MoveStorageResponse.move:type_name -> pontoon.host.v1.StorageMove
+	32, // 16: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
+	21, // 17: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	39, // 18: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	38, // 19: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	37, // 20: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	36, // 21: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	35, // 22: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	29, // 23: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
+	35, // 24: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	40, // 25: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	40, // 26: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	40, // 27: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 28: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 29: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 30: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 31: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	18, // 32: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	20, // 33: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	41, // 34: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	43, // 35: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	44, // 36: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	45, // 37: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	46, // 38: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	30, // 39: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
+	23, // 40: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
+	25, // 41: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
+	27, // 42: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
+	14, // 43: pontoon.host.v1.Host.ReadSnapshot:input_type -> pontoon.host.v1.ReadSnapshotRequest
+	4,  // 44: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 45: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 46: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 47: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	19, // 48: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	34, // 49: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	42, // 50: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	42, // 51: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	42, // 52: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	42, // 53: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	47, // 54: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	31, // 55: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
+	24, // 56: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
+	26, // 57: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
+	28, // 58: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
+	15, // 59: pontoon.host.v1.Host.ReadSnapshot:output_type -> pontoon.host.v1.ReadSnapshotResponse
+	44, // [44:60] is the sub-list for method output_type
+	28, // [28:44] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -3529,15 +3823,20 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*QueryStreamResponse_End)(nil),
 		(*QueryStreamResponse_Failure)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[28].OneofWrappers = []any{}
-	file_pontoon_host_v1_host_proto_msgTypes[33].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[13].OneofWrappers = []any{
+		(*ReadSnapshotResponse_Header)(nil),
+		(*ReadSnapshotResponse_Chunk)(nil),
+		(*ReadSnapshotResponse_End)(nil),
+	}
+	file_pontoon_host_v1_host_proto_msgTypes[32].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[37].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   42,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

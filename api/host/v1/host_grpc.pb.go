@@ -37,6 +37,7 @@ const (
 	Host_RestartPlugin_FullMethodName  = "/pontoon.host.v1.Host/RestartPlugin"
 	Host_UpgradePlugin_FullMethodName  = "/pontoon.host.v1.Host/UpgradePlugin"
 	Host_MoveStorage_FullMethodName    = "/pontoon.host.v1.Host/MoveStorage"
+	Host_ReadSnapshot_FullMethodName   = "/pontoon.host.v1.Host/ReadSnapshot"
 )
 
 // HostClient is the client API for Host service.
@@ -92,6 +93,10 @@ type HostClient interface {
 	// tells how it goes on. A move that is under way or done is not begun again. JSON:
 	// POST /v1/storage/move
 	MoveStorage(ctx context.Context, in *MoveStorageRequest, opts ...grpc.CallOption) (*MoveStorageResponse, error)
+	// ReadSnapshot sends a snapshot of this member, as a backup. One that lacks what was
+	// acknowledged before the call is not sent: the member makes another one first. A member
+	// sends one at a time.
+	ReadSnapshot(ctx context.Context, in *ReadSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadSnapshotResponse], error)
 }
 
 type hostClient struct {
@@ -264,6 +269,25 @@ func (c *hostClient) MoveStorage(ctx context.Context, in *MoveStorageRequest, op
 	return out, nil
 }
 
+func (c *hostClient) ReadSnapshot(ctx context.Context, in *ReadSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadSnapshotResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Host_ServiceDesc.Streams[2], Host_ReadSnapshot_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ReadSnapshotRequest, ReadSnapshotResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_ReadSnapshotClient = grpc.ServerStreamingClient[ReadSnapshotResponse]
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -317,6 +341,10 @@ type HostServer interface {
 	// tells how it goes on. A move that is under way or done is not begun again. JSON:
 	// POST /v1/storage/move
 	MoveStorage(context.Context, *MoveStorageRequest) (*MoveStorageResponse, error)
+	// ReadSnapshot sends a snapshot of this member, as a backup. One that lacks what was
+	// acknowledged before the call is not sent: the member makes another one first. A member
+	// sends one at a time.
+	ReadSnapshot(*ReadSnapshotRequest, grpc.ServerStreamingServer[ReadSnapshotResponse]) error
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -371,6 +399,9 @@ func (UnimplementedHostServer) UpgradePlugin(context.Context, *UpgradePluginRequ
 }
 func (UnimplementedHostServer) MoveStorage(context.Context, *MoveStorageRequest) (*MoveStorageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method MoveStorage not implemented")
+}
+func (UnimplementedHostServer) ReadSnapshot(*ReadSnapshotRequest, grpc.ServerStreamingServer[ReadSnapshotResponse]) error {
+	return status.Error(codes.Unimplemented, "method ReadSnapshot not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -645,6 +676,17 @@ func _Host_MoveStorage_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_ReadSnapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ReadSnapshotRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(HostServer).ReadSnapshot(m, &grpc.GenericServerStream[ReadSnapshotRequest, ReadSnapshotResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_ReadSnapshotServer = grpc.ServerStreamingServer[ReadSnapshotResponse]
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -715,6 +757,11 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "QueryStream",
 			Handler:       _Host_QueryStream_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ReadSnapshot",
+			Handler:       _Host_ReadSnapshot_Handler,
 			ServerStreams: true,
 		},
 	},
