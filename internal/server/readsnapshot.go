@@ -91,6 +91,11 @@ func (p *snapshotter) askFor(through uint64) snapshotAsk {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case p.last >= through && p.doubtful:
+		return snapshotAsk{err: &Error{
+			Err: ErrNotReady, Detail: fmt.Sprintf("the state machine could not be restored from its newest snapshot, %d, and the next one is made after the next write", p.last),
+			RetryAfter: p.s.cfg.Election,
+		}}
 	case p.last >= through && p.last > 0:
 		return snapshotAsk{have: p.last}
 	case !p.busy && p.health.failures > 0 && !p.mayTry():

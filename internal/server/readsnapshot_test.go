@@ -135,6 +135,25 @@ func TestASnapshotThatCannotBeMadeIsToldAtOnce(t *testing.T) {
 	})
 }
 
+// A snapshot from which the state machine could not be restored is not a backup. The next one is.
+func TestADoubtfulSnapshotIsNotABackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.one("a")
+		if g := <-w.readSnapshot(t.Context(), false); g.err != nil {
+			t.Fatal(g.err)
+		}
+		w.s.snapshots.doubt()
+		if g := <-w.readSnapshot(t.Context(), false); !errors.Is(g.err, ErrNotReady) || !strings.Contains(g.err.Error(), "could not be restored from its newest snapshot, 1,") {
+			t.Errorf("the doubtful one: %v", g.err)
+		}
+		w.one("b")
+		if g := <-w.readSnapshot(t.Context(), false); g.err != nil || g.info.Index != 2 {
+			t.Errorf("the next one: %+v, %v", g.info, g.err)
+		}
+	})
+}
+
 // failing is a snapshot that cannot be saved.
 type failing struct {
 	statemachine.Snapshot
