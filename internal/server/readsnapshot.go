@@ -91,7 +91,7 @@ func (p *snapshotter) askFor(through uint64) snapshotAsk {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.last >= through && p.doubtful:
+	case p.last >= through && p.doubtful && p.last == p.doubted:
 		return snapshotAsk{err: &Error{
 			Err: ErrNotReady, Detail: fmt.Sprintf("the state machine could not be restored from its newest snapshot, %d, and the next one is made after the next write", p.last),
 			RetryAfter: p.s.cfg.Election,

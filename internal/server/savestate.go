@@ -28,7 +28,7 @@ func (p *snapshotter) rehearses() bool {
 func (p *snapshotter) doubt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.doubtful = true
+	p.doubtful, p.doubted = true, p.last
 }
 
 // saveState writes the state machine's bytes of a snapshot to w. If it is

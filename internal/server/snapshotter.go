@@ -26,8 +26,9 @@ type snapshotter struct {
 	busy    bool          // from due until the end of the job, or abandoned
 	wanted  bool          // one is asked for, however little was applied
 	news    chan struct{} // closed when the fields above have changed for the better or the worse; nil if none waits
-	// doubtful: the newest one could not be restored.
+	// doubtful: the newest one could not be restored. Its index was doubted.
 	doubtful bool
+	doubted  uint64
 	health   snapshotHealth
 	// compaction is that after the snapshots.
 	compaction compaction
