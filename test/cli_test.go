@@ -13,9 +13,18 @@ import (
 
 // The shape of "status -o json": these keys and no others.
 type statusJSON struct {
-	ClusterID string             `json:"cluster_id"`
-	Leader    string             `json:"leader"`
-	Members   []statusMemberJSON `json:"members"`
+	ClusterID string   `json:"cluster_id"`
+	Leader    string   `json:"leader"`
+	Term      uint64   `json:"term"`
+	Verdict   string   `json:"verdict"`
+	Reasons   []string `json:"reasons"`
+	Tolerance struct {
+		Voters   int `json:"voters"`
+		Quorum   int `json:"quorum"`
+		Sound    int `json:"sound"`
+		Failures int `json:"failures"`
+	} `json:"tolerance"`
+	Members []statusMemberJSON `json:"members"`
 }
 
 type statusMemberJSON struct {
@@ -24,6 +33,8 @@ type statusMemberJSON struct {
 	Role          string `json:"role"`
 	Leader        string `json:"leader"`
 	Promote       bool   `json:"promote"`
+	Voter         bool   `json:"voter"`
+	Version       string `json:"version"`
 	Term          uint64 `json:"term"`
 	Commit        uint64 `json:"commit"`
 	Applied       uint64 `json:"applied"`

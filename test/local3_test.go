@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,9 @@ func (c *cluster) testStatus(t *testing.T) {
 	decode(t, c.command("status", "-o", "json"), &st)
 	if st.ClusterID != "a3" || len(st.Members) != 3 {
 		t.Fatalf("status: %+v", st)
+	}
+	if tol := st.Tolerance; st.Verdict != "HEALTHY" || len(st.Reasons) != 0 || st.Term == 0 || tol.Voters != 3 || tol.Quorum != 2 {
+		t.Errorf("%s %q in term %d, tolerance %+v", st.Verdict, st.Reasons, st.Term, tol)
 	}
 	leaders := 0
 	for i, m := range st.Members {
@@ -327,6 +331,9 @@ func (c *cluster) testUnreachable(t *testing.T) {
 	decode(t, c.command("status", "-o", "json"), &st)
 	if len(st.Members) != 3 {
 		t.Fatalf("%d rows", len(st.Members))
+	}
+	if st.Verdict != "DEGRADED" || !slices.ContainsFunc(st.Reasons, func(r string) bool { return strings.HasPrefix(r, n.name[1:]+": does not answer: ") }) {
+		t.Errorf("%s is down: %s %q", n.name, st.Verdict, st.Reasons)
 	}
 	for _, m := range st.Members {
 		if down := m.Name == n.name; m.Reachable == down || (m.Error != "") != down || m.ID == "" || (len(m.Plugins) == 0) != down {

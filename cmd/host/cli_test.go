@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/client/kv"
+	"github.com/pontoon-raft/pontoon/internal/clusterdoc"
 	"github.com/pontoon-raft/pontoon/internal/loopback"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
@@ -171,6 +172,19 @@ func TestStatusJSON(t *testing.T) {
 	want := `{
   "cluster_id": "c1",
   "leader": "1",
+  "term": 7,
+  "verdict": "UNAVAILABLE",
+  "reasons": [
+    "1 leads and nothing gets committed: nothing since noon",
+    "1: nothing since noon",
+    "ab: does not answer: REASON"
+  ],
+  "tolerance": {
+    "voters": 2,
+    "quorum": 2,
+    "sound": 2,
+    "failures": 0
+  },
   "members": [
     {
       "id": "1",
@@ -178,6 +192,8 @@ func TestStatusJSON(t *testing.T) {
       "role": "leader",
       "leader": "1",
       "promote": false,
+      "voter": true,
+      "version": "",
       "term": 7,
       "commit": 20,
       "applied": 19,
@@ -297,6 +313,8 @@ func TestStatusJSON(t *testing.T) {
       "role": "",
       "leader": "",
       "promote": false,
+      "voter": true,
+      "version": "",
       "term": 0,
       "commit": 0,
       "applied": 0,
@@ -323,6 +341,7 @@ func TestStatusJSON(t *testing.T) {
 }
 `
 	text := regexp.MustCompile(`"error": "[^"]*refused[^"]*"`).ReplaceAllString(got.stdout, `"error": "ERROR"`)
+	text = regexp.MustCompile(`does not answer: [^"]*refused[^"]*"`).ReplaceAllString(text, `does not answer: REASON"`)
 	if text != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
@@ -335,15 +354,15 @@ func TestStatusTableHasARowForEveryMember(t *testing.T) {
 	})
 	got := host(t, "status", "--endpoints", h.address, "--timeout", "2s")
 	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
-	if len(lines) != 4 || lines[0] != "cluster c1, leader 1" {
+	if len(lines) != 5 || lines[0] != "cluster c1, leader 1" || !strings.HasPrefix(lines[1], "DEGRADED, tolerates 0 failures (1 of 2 voters get on, the quorum is 2): 2: does not answer: ") {
 		t.Fatalf("%s", got.stdout)
 	}
-	if columns := strings.Fields(lines[1]); len(columns) != 8 {
+	if columns := strings.Fields(lines[2]); len(columns) != 8 {
 		t.Errorf("%d columns: %v", len(columns), columns)
 	}
 	for i, want := range []string{`^1 +n1 +leader +7 +20 +19 +2 +http, wal \(2 restarts\), kv$`, `^2 +n2 +unreachable .*refused`} {
-		if !regexp.MustCompile(want).MatchString(lines[2+i]) {
-			t.Errorf("%q does not match %q", lines[2+i], want)
+		if !regexp.MustCompile(want).MatchString(lines[3+i]) {
+			t.Errorf("%q does not match %q", lines[3+i], want)
 		}
 	}
 }
@@ -362,7 +381,7 @@ func TestStatusShowsWhichTransportCarries(t *testing.T) {
 	})
 	got := host(t, "status", "--endpoints", h.address)
 	want := "http, wal (2 restarts), kv, quic to 2 3, no way to 4: it is far away"
-	if lines := strings.Split(got.stdout, "\n"); len(lines) < 3 || !strings.HasSuffix(lines[2], want) {
+	if lines := strings.Split(got.stdout, "\n"); len(lines) < 4 || !strings.HasSuffix(lines[3], want) {
 		t.Errorf("got\n%s\nwant %q at the end of the row", got.stdout, want)
 	}
 }
@@ -713,12 +732,12 @@ func visit(cmd *cobra.Command, f func(path, short, example string, runs bool)) {
 
 // A plugin that works and is not well shows in the table, and fails the check.
 func TestStatusWarns(t *testing.T) {
-	member := memberStatus{Leader: "1", Term: 7, ID: "1", Role: "leader", Reachable: true, Plugins: []pluginStatus{{Name: "wal", State: pluginReady}}}
-	if s := (clusterStatus{Leader: "1", term: 7, Members: []memberStatus{member}}); !s.healthy() || s.note(member) != "wal" {
-		t.Errorf("without a warning: healthy %t, note %q", s.healthy(), s.note(member))
+	member := clusterdoc.Member{Leader: "1", Term: 7, ID: "1", Role: "leader", Reachable: true, Plugins: []clusterdoc.Plugin{{Name: "wal", State: clusterdoc.PluginReady}}}
+	if s := (clusterStatus{clusterdoc.Document{Leader: "1", Term: 7, Members: []clusterdoc.Member{member}}}); !s.Healthy() || s.note(member) != "wal" {
+		t.Errorf("without a warning: healthy %t, note %q", s.Healthy(), s.note(member))
 	}
 	member.Plugins[0].Warning = "short of space: 3 bytes"
-	if s := (clusterStatus{Leader: "1", term: 7, Members: []memberStatus{member}}); s.healthy() || s.note(member) != "wal (short of space: 3 bytes)" {
-		t.Errorf("with a warning: healthy %t, note %q", s.healthy(), s.note(member))
+	if s := (clusterStatus{clusterdoc.Document{Leader: "1", Term: 7, Members: []clusterdoc.Member{member}}}); s.Healthy() || s.note(member) != "wal (short of space: 3 bytes)" {
+		t.Errorf("with a warning: healthy %t, note %q", s.Healthy(), s.note(member))
 	}
 }

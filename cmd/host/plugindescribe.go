@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/clusterdoc"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
 
@@ -25,7 +26,7 @@ type pluginInfo struct {
 	Capabilities []plugins.Capability `json:"capabilities"`
 	Requires     []plugins.Capability `json:"requires"`
 	// CommandVersions is null of a plugin that is not a state machine.
-	CommandVersions *commandVersions `json:"command_versions"`
+	CommandVersions *clusterdoc.CommandVersions `json:"command_versions"`
 	// SnapshotFormats is null of a plugin that says none.
 	SnapshotFormats *snapshotFormats `json:"snapshot_formats"`
 	StateHash       string           `json:"state_hash"`
@@ -139,7 +140,7 @@ func infoOf(info *plugins.Info, spec *catalog.Spec) pluginInfo {
 		StateHash: info.StateHash, Command: append([]string{}, spec.Command...), SHA256: spec.SHA256,
 	}
 	if info.Kind == plugins.StateMachine {
-		p.CommandVersions = &commandVersions{info.CommandVersions.Least, info.CommandVersions.Greatest}
+		p.CommandVersions = &clusterdoc.CommandVersions{Least: info.CommandVersions.Least, Greatest: info.CommandVersions.Greatest}
 	}
 	if f := info.SnapshotFormats; f.Written != 0 || len(f.Readable) > 0 {
 		p.SnapshotFormats = &snapshotFormats{f.Written, append([]uint32{}, f.Readable...)}

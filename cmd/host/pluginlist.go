@@ -10,13 +10,14 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/clusterdoc"
 )
 
 // listedPlugin is one row of plugin list.
 type listedPlugin struct {
 	Member     string `json:"member"`
 	MemberName string `json:"member_name"`
-	pluginStatus
+	clusterdoc.Plugin
 	Generation uint32 `json:"generation"`
 	LastExit   string `json:"last_exit"`
 }
@@ -58,11 +59,11 @@ A member that cannot be reached is named on standard error; exit code 3 then.`,
 }
 
 func listedOf(st *hostv1.StatusResponse) []listedPlugin {
-	all := pluginsOf(st)
+	all := clusterdoc.PluginsOf(st)
 	list := make([]listedPlugin, len(all))
 	for i, p := range st.GetPlugins() {
 		list[i] = listedPlugin{
-			Member: st.GetId(), MemberName: st.GetName(), pluginStatus: all[i],
+			Member: st.GetId(), MemberName: st.GetName(), Plugin: all[i],
 			Generation: p.GetGeneration(), LastExit: p.GetLastExit(),
 		}
 	}
@@ -72,14 +73,14 @@ func listedOf(st *hostv1.StatusResponse) []listedPlugin {
 func listRows(w io.Writer, list []listedPlugin) {
 	row(w, "MEMBER", "KIND", "NAME", "VERSION", "PID", "STATE", "GENERATION", "RESTARTS", "LAST EXIT")
 	for _, p := range list {
-		row(w, strings.TrimSpace(p.Member+" "+p.MemberName), p.Kind, p.Name, orDash(p.Version), p.process(), p.State, p.Generation, p.Restarts, orDash(p.LastExit))
+		row(w, strings.TrimSpace(p.Member+" "+p.MemberName), p.Kind, p.Name, orDash(p.Version), processOf(p.PID), p.State, p.Generation, p.Restarts, orDash(p.LastExit))
 	}
 }
 
-// process is the plugin's process for people.
-func (p *pluginStatus) process() string {
-	if p.PID == 0 {
+// processOf is a plugin's process for people.
+func processOf(pid int32) string {
+	if pid == 0 {
 		return "-"
 	}
-	return fmt.Sprint(p.PID)
+	return fmt.Sprint(pid)
 }

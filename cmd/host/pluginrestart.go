@@ -8,6 +8,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/clusterdoc"
 )
 
 // restartTimeout is the time for a restart if no other one is given: a storage opens its
@@ -66,19 +67,19 @@ func replacing(cmd *cobra.Command, replace func(c *client.Client, endpoint, kind
 
 // restartedPlugin is the JSON of plugin restart.
 type restartedPlugin struct {
-	pluginStatus
+	clusterdoc.Plugin
 	Generation uint32 `json:"generation"`
 	Paused     string `json:"paused,omitempty"`
 }
 
 func restartedOf(p *hostv1.PluginStatus) restartedPlugin {
 	shown := listedOf(&hostv1.StatusResponse{Plugins: []*hostv1.PluginStatus{p}})[0]
-	return restartedPlugin{shown.pluginStatus, shown.Generation, p.GetPaused()}
+	return restartedPlugin{shown.Plugin, shown.Generation, p.GetPaused()}
 }
 
 // String is the plugin for people.
 func (p restartedPlugin) String() string {
-	return fmt.Sprintf("%s %s serves in pid %s, generation %d", p.Kind, printable(p.Name), p.process(), p.Generation)
+	return fmt.Sprintf("%s %s serves in pid %s, generation %d", p.Kind, printable(p.Name), processOf(p.PID), p.Generation)
 }
 
 // remark is a line on why it paused; empty if it did not.

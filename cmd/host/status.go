@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,169 +9,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/clusterdoc"
 )
 
-// clusterStatus is the JSON of status.
-type clusterStatus struct {
-	ClusterID string         `json:"cluster_id"`
-	Leader    string         `json:"leader"`
-	Members   []memberStatus `json:"members"`
-	term      uint64         // in which leader leads
-}
-
-type memberStatus struct {
-	ID            string         `json:"id"`
-	Name          string         `json:"name"`
-	Role          string         `json:"role"`
-	Leader        string         `json:"leader"`  // as this member sees it; empty if it knows none
-	Promote       bool           `json:"promote"` // a learner that becomes a voter
-	Term          uint64         `json:"term"`
-	Commit        uint64         `json:"commit"`
-	Applied       uint64         `json:"applied"`
-	FirstIndex    uint64         `json:"first_index"`
-	LastIndex     uint64         `json:"last_index"`
-	SnapshotIndex uint64         `json:"snapshot_index"`
-	Reachable     bool           `json:"reachable"`
-	Error         string         `json:"error"`
-	Plugins       []pluginStatus `json:"plugins"`
-	Links         []linkStatus   `json:"links"`
-	// Progress is what a leader knows of its followers.
-	Progress      []peerProgress `json:"progress"`
-	Warnings      []warning      `json:"warnings"`
-	UncommittedMs uint64         `json:"uncommitted_ms"`
-	TickAgeMs     uint64         `json:"tick_age_ms"`
-	// Level is the feature level of the cluster, LevelUnderstood the highest one that
-	// the member understands; both 0 of a build before levels.
-	Level           uint64 `json:"level"`
-	LevelUnderstood uint64 `json:"level_understood"`
-	// The cluster applies commands by CommandVersion. CommandVersions is the range that the
-	// member's state machine applies, null if the state machine has not said it.
-	CommandVersion  uint32           `json:"command_version"`
-	CommandVersions *commandVersions `json:"command_versions"`
-	// Durable is the index up to which the state on the state machine's disk survives a loss
-	// of power; null if it says none.
-	Durable *uint64 `json:"durable"`
-	// Quarantine is null of a member that is not quarantined.
-	Quarantine *quarantineStatus `json:"quarantine"`
-	// StorageMove is the last move of the store to another storage; null if there was none in
-	// the life of the host.
-	StorageMove *storageMoveStatus `json:"storage_move"`
-}
-
-// storageMoveStatus is how far a move of a store is, or how it has ended.
-type storageMoveStatus struct {
-	From         string `json:"from"`
-	To           string `json:"to"`
-	Phase        string `json:"phase"`
-	Entries      uint64 `json:"entries"`
-	EntriesTotal uint64 `json:"entries_total"`
-	Bytes        uint64 `json:"bytes"`
-	ForMs        uint64 `json:"for_ms"`
-	Left         string `json:"left"`
-	Error        string `json:"error"`
-}
-
-func storageMoveOf(st *hostv1.StatusResponse) *storageMoveStatus {
-	m := st.GetStorageMove()
-	if m == nil {
-		return nil
-	}
-	return &storageMoveStatus{m.GetFrom(), m.GetTo(), m.GetPhase(), m.GetEntries(), m.GetEntriesTotal(), m.GetBytes(), m.GetForMs(), m.GetLeft(), m.GetError()}
-}
-
-// commandVersions is a range of versions, both ends included.
-type commandVersions struct {
-	Least    uint32 `json:"least"`
-	Greatest uint32 `json:"greatest"`
-}
-
-func commandVersionsOf(st *hostv1.StatusResponse) *commandVersions {
-	v := st.GetCommandVersions()
-	if v == nil {
-		return nil
-	}
-	return &commandVersions{Least: v.GetLeast(), Greatest: v.GetGreatest()}
-}
-
-// quarantineStatus is the entry over which, or after which, a member is quarantined.
-type quarantineStatus struct {
-	Index     uint64 `json:"index"`
-	Term      uint64 `json:"term"`
-	Bytes     uint64 `json:"bytes"`
-	SHA256    string `json:"sha256"`
-	Tries     uint32 `json:"tries"`
-	LastWords string `json:"last_words"`
-	SinceMs   uint64 `json:"since_ms"`
-	RetryMs   uint64 `json:"retry_ms"`
-	Parted    bool   `json:"parted"`
-}
-
-func quarantineOf(st *hostv1.StatusResponse) *quarantineStatus {
-	q := st.GetQuarantine()
-	if q == nil {
-		return nil
-	}
-	return &quarantineStatus{
-		Index: q.GetIndex(), Term: q.GetTerm(), Bytes: q.GetBytes(), SHA256: q.GetSha256(),
-		Tries: q.GetTries(), LastWords: q.GetLastWords(), SinceMs: q.GetSinceMs(), RetryMs: q.GetRetryMs(), Parted: q.GetParted(),
-	}
-}
-
-// warning is one thing that is not well with a member that runs.
-type warning struct {
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
-// linkStatus is how a member reaches another one.
-type linkStatus struct {
-	ID        string   `json:"id"`
-	Transport string   `json:"transport"`
-	Active    bool     `json:"active"`
-	Usable    []string `json:"usable"`
-	Error     string   `json:"error"`
-}
-
-type pluginStatus struct {
-	Kind     string `json:"kind"`
-	Name     string `json:"name"`
-	Version  string `json:"version"`
-	PID      int32  `json:"pid"`
-	State    string `json:"state"`
-	Attached bool   `json:"attached"`
-	Restarts uint32 `json:"restarts"`
-	Warning  string `json:"warning"`
-	// LastError is why it ended or did not start, the first time since it last got anywhere.
-	LastError string `json:"last_error"`
-	// Work is null of a plugin that does not say that it is at long work.
-	Work *pluginWork `json:"work"`
-	// Record is null of a plugin that is not recorded.
-	Record *pluginRecord `json:"record"`
-}
-
-// pluginRecord is the record of what a host and its plugin say to each other.
-type pluginRecord struct {
-	Path    string `json:"path"`
-	Bytes   uint64 `json:"bytes"`
-	Gaps    uint64 `json:"gaps"`
-	Failure string `json:"failure"`
-}
-
-// pluginWork is long work of a plugin, by its own word.
-type pluginWork struct {
-	What     string `json:"what"`
-	Progress uint64 `json:"progress"`
-	ForMs    uint64 `json:"for_ms"`
-	StillMs  uint64 `json:"still_ms"`
-}
+// clusterStatus shows the document of a cluster to people.
+type clusterStatus struct{ clusterdoc.Document }
 
 func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show every member and its plugins",
-		Long: `status asks every member what it knows of itself. A member that cannot be
+		Long: `status asks every member what it knows of itself, and says in a word how the
+cluster is: HEALTHY, DEGRADED, or UNAVAILABLE if nothing gets committed. A member that cannot be
 reached has a row too, with the reason. Exit code 3 if no member answered.
 
 With --check, exit code 4 unless all members answer as members of one cluster,
@@ -195,7 +44,7 @@ is none, but a member that names no leader fails the check at once.`,
 			if printErr := out.print(cmd, s, s.table); printErr != nil {
 				return printErr
 			}
-			if err == nil && *check && !s.healthy() {
+			if err == nil && *check && !s.Healthy() {
 				return errUnhealthy
 			}
 			return err
@@ -220,53 +69,16 @@ func askAll(ctx context.Context, c *client.Client) (clusterStatus, error) {
 	return s, fmt.Errorf("%w: %s", errUnreachable, plainly(err))
 }
 
-// summarise puts the members' answers together. The leader is the one that the
-// member with the highest term follows.
+// summarise makes the one document of the members' answers.
 func summarise(rows []client.MemberStatus) clusterStatus {
-	s := clusterStatus{Members: []memberStatus{}}
-	for _, r := range rows {
-		st := r.Status
-		if st == nil {
-			continue
-		}
-		s.ClusterID = cmp.Or(s.ClusterID, st.GetClusterId())
-		if st.GetLeader() != "" && st.GetTerm() >= s.term {
-			s.Leader, s.term = st.GetLeader(), st.GetTerm()
+	answers := make([]clusterdoc.Row, len(rows))
+	for i, r := range rows {
+		answers[i] = clusterdoc.Row{Endpoint: r.Endpoint, Member: r.Member, Status: r.Status}
+		if r.Err != nil {
+			answers[i].Error = plainly(r.Err)
 		}
 	}
-	for _, r := range rows {
-		s.Members = append(s.Members, memberOf(r, s.ClusterID))
-	}
-	return s
-}
-
-// memberOf is one row. An endpoint that no member claims and at which none
-// answers is shown by its address.
-func memberOf(r client.MemberStatus, cluster string) memberStatus {
-	m := memberStatus{Name: r.Endpoint, Promote: r.Member.GetPromote(), Plugins: []pluginStatus{}, Links: []linkStatus{}, Progress: []peerProgress{}, Warnings: []warning{}}
-	if r.Member != nil {
-		m.ID, m.Name = r.Member.GetId(), r.Member.GetName()
-	}
-	if r.Err != nil {
-		m.Error = plainly(r.Err)
-	}
-	st := r.Status
-	if st == nil {
-		return m
-	}
-	m = memberStatus{
-		ID: st.GetId(), Name: st.GetName(), Role: st.GetRole(), Leader: st.GetLeader(), Promote: r.Member.GetPromote(), Term: st.GetTerm(),
-		Commit: st.GetCommit(), Applied: st.GetApplied(),
-		FirstIndex: st.GetFirstIndex(), LastIndex: st.GetLastIndex(), SnapshotIndex: st.GetSnapshotIndex(), Durable: st.Durable,
-		Reachable: true, Plugins: pluginsOf(st), Links: linksOf(st), Progress: progressOf(st),
-		Warnings: warningsOf(st), UncommittedMs: st.GetUncommittedMs(), TickAgeMs: st.GetTickAgeMs(),
-		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st), StorageMove: storageMoveOf(st),
-		CommandVersion: st.GetCommandVersion(), CommandVersions: commandVersionsOf(st),
-	}
-	if st.GetClusterId() != cluster {
-		m.Error = fmt.Sprintf("%s is a member of another cluster, %s", r.Endpoint, st.GetClusterId())
-	}
-	return m
+	return clusterStatus{clusterdoc.New(answers)}
 }
 
 // plainly is an error without what it says of a request's effect: status has
@@ -279,46 +91,9 @@ func plainly(err error) string {
 	return fmt.Sprint(err)
 }
 
-func pluginsOf(st *hostv1.StatusResponse) []pluginStatus {
-	all := []pluginStatus{}
-	for _, p := range st.GetPlugins() {
-		var work *pluginWork
-		if w := p.GetWork(); w != nil {
-			work = &pluginWork{w.GetWhat(), w.GetProgress(), w.GetForMs(), w.GetStillMs()}
-		}
-		var record *pluginRecord
-		if r := p.GetRecord(); r != nil {
-			record = &pluginRecord{r.GetPath(), r.GetBytes(), r.GetGaps(), r.GetFailure()}
-		}
-		all = append(all, pluginStatus{
-			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
-			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), LastError: p.GetLastError(), Work: work, Record: record,
-		})
-	}
-	return all
-}
-
-func linksOf(st *hostv1.StatusResponse) []linkStatus {
-	all := []linkStatus{}
-	for _, l := range st.GetLinks() {
-		all = append(all, linkStatus{
-			ID: l.GetId(), Transport: l.GetTransport(), Active: l.GetActive(),
-			Usable: append([]string{}, l.GetUsable()...), Error: l.GetError(),
-		})
-	}
-	return all
-}
-
-func warningsOf(st *hostv1.StatusResponse) []warning {
-	all := []warning{}
-	for _, w := range st.GetWarnings() {
-		all = append(all, warning{Reason: w.GetReason(), Message: w.GetMessage()})
-	}
-	return all
-}
-
 func (s clusterStatus) table(w io.Writer) error {
 	fmt.Fprintf(w, "cluster %s, leader %s%s\n", printable(orDash(s.ClusterID)), printable(orDash(s.Leader)), s.level())
+	fmt.Fprintln(w, printable(s.verdict()))
 	err := table(w, func(w io.Writer) {
 		row(w, "ID", "NAME", "ROLE", "TERM", "COMMIT", "APPLIED", "SNAPSHOT", "PLUGINS")
 		for _, m := range s.Members {
@@ -326,10 +101,25 @@ func (s clusterStatus) table(w io.Writer) error {
 				row(w, orDash(m.ID), orDash(m.Name), "unreachable", "-", "-", "-", "-", m.Error)
 				continue
 			}
-			row(w, m.ID, orDash(m.Name), m.role(), m.Term, m.Commit, m.Applied, m.SnapshotIndex, s.note(m))
+			row(w, m.ID, orDash(m.Name), roleOf(m), m.Term, m.Commit, m.Applied, m.SnapshotIndex, s.note(m))
 		}
 	})
 	return errors.Join(err, s.progress(w))
+}
+
+// verdict is how the cluster is and why, in a line.
+func (s clusterStatus) verdict() string {
+	text := string(s.Verdict)
+	if t := s.Tolerance; t.Voters > 0 {
+		text += fmt.Sprintf(", tolerates %d failures (%d of %d voters get on, the quorum is %d)", t.Failures, t.Sound, t.Voters, t.Quorum)
+	}
+	if n := len(s.Reasons); n > 0 {
+		text += ": " + s.Reasons[0]
+		if n > 1 {
+			text += fmt.Sprintf(" (and %d more)", n-1)
+		}
+	}
+	return text
 }
 
 // level is the feature level of the cluster and the version of its commands for people;
@@ -349,16 +139,16 @@ func (s clusterStatus) level() (text string) {
 	return text
 }
 
-// role says for people what becomes of a learner.
-func (m memberStatus) role() string {
+// roleOf says for people what becomes of a learner.
+func roleOf(m clusterdoc.Member) string {
 	if m.Promote {
 		return m.Role + ", until it has caught up"
 	}
 	return m.Role
 }
 
-// note says for people that a plugin is recorded, and what is wrong with that.
-func (r *pluginRecord) note() string {
+// recordNote says for people that a plugin is recorded, and what is wrong with that.
+func recordNote(r *clusterdoc.PluginRecord) string {
 	switch {
 	case r.Failure != "":
 		return " (recorded no more: " + r.Failure + ")"
@@ -370,7 +160,7 @@ func (r *pluginRecord) note() string {
 
 // note is what the last column says: the plugins, and what is wrong with them
 // and with the member.
-func (s clusterStatus) note(m memberStatus) string {
+func (s clusterStatus) note(m clusterdoc.Member) string {
 	if m.Error != "" {
 		return m.Error
 	}
@@ -383,10 +173,10 @@ func (s clusterStatus) note(m memberStatus) string {
 	}
 	for _, p := range m.Plugins {
 		text := p.Name
-		if to := m.carriedBy(p.Name); p.Kind == "transport" && transports > 1 && len(to) > 0 {
+		if to := carriedBy(m, p.Name); p.Kind == "transport" && transports > 1 && len(to) > 0 {
 			text += " to " + strings.Join(to, " ")
 		}
-		if p.State != pluginReady {
+		if p.State != clusterdoc.PluginReady {
 			text += " " + p.State
 		}
 		if p.Attached {
@@ -402,7 +192,7 @@ func (s clusterStatus) note(m memberStatus) string {
 			text += fmt.Sprintf(" (busy: %s, progress %d)", p.Work.What, p.Work.Progress)
 		}
 		if r := p.Record; r != nil {
-			text += r.note()
+			text += recordNote(r)
 		}
 		parts = append(parts, text)
 	}
@@ -411,7 +201,7 @@ func (s clusterStatus) note(m memberStatus) string {
 			parts = append(parts, "no way to "+l.ID+": "+l.Error)
 		}
 	}
-	if text := s.astray(m); text != "" {
+	if text := s.Astray(m); text != "" {
 		parts = append(parts, text)
 	}
 	if move := m.StorageMove; move != nil && move.Phase != "done" {
@@ -424,7 +214,7 @@ func (s clusterStatus) note(m memberStatus) string {
 }
 
 // carriedBy lists the members that a transport carries messages to.
-func (m memberStatus) carriedBy(transport string) []string {
+func carriedBy(m clusterdoc.Member, transport string) []string {
 	var ids []string
 	for _, l := range m.Links {
 		if l.Transport == transport {

@@ -6,6 +6,7 @@ import (
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
+	"github.com/pontoon-raft/pontoon/internal/clusterdoc"
 )
 
 // A migrating is a member of a cluster whose stores are moved, as it was at one look.
@@ -111,7 +112,7 @@ func (v *clusterView) isWell(m *migrating) bool {
 		return false
 	}
 	for _, p := range st.GetPlugins() {
-		if p.GetState() != pluginReady {
+		if p.GetState() != clusterdoc.PluginReady {
 			return false
 		}
 	}

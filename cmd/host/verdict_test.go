@@ -32,8 +32,8 @@ func TestCheckSeesAMemberWithoutALeader(t *testing.T) {
 				{Member: &hostv1.Member{Id: "2"}, Status: &hostv1.StatusResponse{Id: "2", ClusterId: "c1", Role: "follower", Leader: "1", Term: 7}},
 				{Member: &hostv1.Member{Id: "3"}, Status: c.third},
 			})
-			if s.healthy() != (c.note == "") {
-				t.Errorf("a member that is %s and follows %q: healthy %v", c.third.Role, c.third.Leader, s.healthy())
+			if s.Healthy() != (c.note == "") {
+				t.Errorf("a member that is %s and follows %q: healthy %v", c.third.Role, c.third.Leader, s.Healthy())
 			}
 			if note := s.note(s.Members[2]); c.note != "" && !strings.Contains(note, c.note) {
 				t.Errorf("the table says %q, want %q", note, c.note)
@@ -50,7 +50,7 @@ func TestCheckBearsACertificateThatEndsSoon(t *testing.T) {
 		s := summarise([]client.MemberStatus{{Member: &hostv1.Member{Id: "1"}, Status: &hostv1.StatusResponse{
 			Id: "1", ClusterId: "c1", Role: "leader", Leader: "1", Term: 7, Warnings: []*hostv1.Warning{{Reason: reason, Message: "so it is"}},
 		}}})
-		if got := s.healthy(); got != want {
+		if got := s.Healthy(); got != want {
 			t.Errorf("with the warning %s: healthy %t, want %t", reason, got, want)
 		}
 		if note := s.note(s.Members[0]); !strings.Contains(note, "so it is") {
@@ -69,7 +69,7 @@ func TestCheckFailsByEachWarningOfAStall(t *testing.T) {
 		s := summarise([]client.MemberStatus{{Member: &hostv1.Member{Id: "1"}, Status: &hostv1.StatusResponse{
 			Id: "1", ClusterId: "c1", Role: "leader", Leader: "1", Term: 7, Warnings: []*hostv1.Warning{{Reason: reason, Message: "so it is"}},
 		}}})
-		if s.healthy() {
+		if s.Healthy() {
 			t.Errorf("with the warning %s all is well", reason)
 		}
 	}
