@@ -28,7 +28,7 @@
 //   - waiter.go, pacing.go: a call that waits, and how long after a host had no room;
 //   - pipeline.go, table.go, pipeline_write.go, wire.go, pipeline_end.go: one stream, the
 //     proposals on it, their bytes, and its end;
-//   - unary.go, members.go, plugins.go: requests of one answer, which go from member to member;
+//   - unary.go, members.go, plugins.go, events.go: requests of one answer, which go from member to member;
 //   - querystream.go: queries whose answer comes in chunks; readsnapshot.go: a snapshot of a member;
 //   - errors.go: what is known of a request that failed.
 package client

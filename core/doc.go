@@ -40,7 +40,7 @@
 //   - identity.go, meetings.go, conflicts.go, judgement.go, founding.go: what members show each
 //     other, what does not fit, and what follows from it; loss.go, removal.go: the ends
 //     of a member that lost data or was removed;
-//   - auditing.go, certificates.go, certificaterefusals.go: the record of requests, and
+//   - auditing.go, certificates.go, certificaterefusals.go, eventcounts.go: the record of requests, and
 //     certificates that end or cannot be used;
 //   - notices.go: plugins are told who leads;
 //   - scrape.go, pluginmetrics.go: metrics of the host and of plugins, on one page;

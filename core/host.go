@@ -15,6 +15,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/courier"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/logsink"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/restarts"
@@ -92,6 +93,9 @@ func New(cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", plugins.ErrInvalidConfig, err)
 	}
+	happened := events.New()
+	cfg.Logger = slog.New(happened.Handler(cfg.Logger.Handler()))
+	cfg.Metrics.MustRegister(newEventCounts(happened))
 	timings := server.NewTimings()
 	c, err := catalog.New(catalog.Options{
 		Logger: cfg.Logger, RuntimeDir: cfg.RuntimeDir, Backends: cfg.Backends,
@@ -146,7 +150,7 @@ func New(cfg Config) (*Host, error) {
 			MaxProposalStreams: cfg.MaxStreams, MaxCalls: cfg.MaxCalls,
 		},
 		Metrics:   cfg.Metrics,
-		HostNames: cfg.HostNames, Access: guard, Classes: h.classes, Audit: h.audit,
+		HostNames: cfg.HostNames, Access: guard, Classes: h.classes, Audit: h.audit, Events: happened,
 		TLS: p.client, Insecure: cfg.ClientInsecure,
 		AdminTLS: p.admin, AdminInsecure: cfg.AdminInsecure,
 	})

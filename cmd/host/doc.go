@@ -20,6 +20,7 @@
 //     shipped one and bytes as they are; bench.go, benchpropose.go: many of them;
 //     commandfile.go: commands of a file;
 //   - status.go, statusprogress.go: how the members are, and whether that is well;
+//   - events.go, eventshow.go: what has happened in them;
 //   - member.go, memberadd.go, leader.go: the members, and the one that leads;
 //   - snapshotsave.go: a backup of a running member;
 //   - offlineflags.go, log.go, snapshot.go, restore.go, recover.go, storage.go: the store of a

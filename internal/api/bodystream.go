@@ -20,18 +20,20 @@ import (
 const endOfLine = 250 * time.Millisecond
 
 // A bodyForm is how the messages of an answer in chunks stand in a body of HTTP/1.1.
-type bodyForm struct {
+type bodyForm[M any] struct {
 	contentType string
-	message     func(*hostv1.QueryStreamResponse) (jsonAnswer, error)
+	message     func(*M) (jsonAnswer, error)
+	// failed is the message that says why the answer is not whole.
+	failed func(*hostv1.Failure) *M
 	// life is written when nothing else was for the time of every; never if that is 0.
 	life  string
 	every time.Duration
 }
 
-// A bodyStream is a queryStream over HTTP/1.1.
-type bodyStream struct {
+// A bodyStream is a stream of one service's messages over HTTP/1.1.
+type bodyStream[M any] struct {
 	grpc.ServerStream // of which there is none
-	bodyForm
+	bodyForm[M]
 	ctx     context.Context
 	w       http.ResponseWriter
 	control *http.ResponseController
@@ -44,8 +46,8 @@ type bodyStream struct {
 	quiet  chan error // is closed when no sign of life is written any more
 }
 
-func newBodyStream(w http.ResponseWriter, r *http.Request, form bodyForm) *bodyStream {
-	return &bodyStream{
+func newBodyStream[M any](w http.ResponseWriter, r *http.Request, form bodyForm[M]) *bodyStream[M] {
+	return &bodyStream[M]{
 		bodyForm: form, ctx: r.Context(), w: w, control: http.NewResponseController(w),
 		over: make(chan struct{}), quiet: make(chan error),
 	}
@@ -53,8 +55,8 @@ func newBodyStream(w http.ResponseWriter, r *http.Request, form bodyForm) *bodyS
 
 // serve has a request answered. The error is that of a request which was refused before its answer
 // has begun; a body that has begun says itself why it is not whole.
-func (b *bodyStream) serve(req *hostv1.QueryRequest, answer func(*hostv1.QueryRequest, queryStream) error) error {
-	err := answer(req, b)
+func (b *bodyStream[M]) serve(answer func(grpc.ServerStreamingServer[M]) error) error {
+	err := answer(b)
 	if !b.begun {
 		return err
 	}
@@ -64,16 +66,16 @@ func (b *bodyStream) serve(req *hostv1.QueryRequest, answer func(*hostv1.QueryRe
 		return nil
 	}
 	if b.broken == nil { // or the message would be a part of another one
-		_ = b.write(&hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Failure{Failure: failureOf(err)}})
+		_ = b.write(b.failed(failureOf(err)))
 	}
 	panic(http.ErrAbortHandler)
 }
 
 // Context implements grpc.ServerStream.
-func (b *bodyStream) Context() context.Context { return b.ctx }
+func (b *bodyStream[M]) Context() context.Context { return b.ctx }
 
-// Send implements queryStream.
-func (b *bodyStream) Send(m *hostv1.QueryStreamResponse) error {
+// Send implements grpc.ServerStreamingServer.
+func (b *bodyStream[M]) Send(m *M) error {
 	if !b.begun {
 		b.begun = true
 		b.w.Header().Set("Content-Type", b.contentType)
@@ -88,17 +90,17 @@ func (b *bodyStream) Send(m *hostv1.QueryStreamResponse) error {
 
 // SendMsg implements grpc.ServerStream. The bytes of a large chunk count until they are
 // written.
-func (b *bodyStream) SendMsg(m any) error {
+func (b *bodyStream[M]) SendMsg(m any) error {
 	a, ok := m.(*countedAnswer)
 	if !ok {
 		return errors.New("an answer in chunks has another message")
 	}
 	defer a.handed.gone()
-	return b.Send(a.message.(*hostv1.QueryStreamResponse))
+	return b.Send(any(a.message).(*M))
 }
 
 // write writes one message.
-func (b *bodyStream) write(m *hostv1.QueryStreamResponse) error {
+func (b *bodyStream[M]) write(m *M) error {
 	a, err := b.message(m)
 	if err != nil {
 		return err
@@ -110,7 +112,7 @@ func (b *bodyStream) write(m *hostv1.QueryStreamResponse) error {
 }
 
 // putLocked writes something and has it sent. Nothing is written after what was broken off.
-func (b *bodyStream) putLocked(put func() error) error {
+func (b *bodyStream[M]) putLocked(put func() error) error {
 	if b.broken != nil {
 		return b.broken
 	}
@@ -126,7 +128,7 @@ func (b *bodyStream) putLocked(put func() error) error {
 }
 
 // live writes signs of life where nothing else is written, until the answer is over.
-func (b *bodyStream) live() {
+func (b *bodyStream[M]) live() {
 	defer close(b.quiet)
 	if b.every == 0 {
 		return
@@ -150,7 +152,7 @@ func (b *bodyStream) live() {
 
 // await waits until nothing is written any more. A message that its client does not take is
 // broken off.
-func (b *bodyStream) await(over <-chan error) {
+func (b *bodyStream[M]) await(over <-chan error) {
 	timer := time.NewTimer(endOfLine)
 	defer timer.Stop()
 	select {

@@ -136,7 +136,7 @@ func (b *bounds) watch(c client) (entry, error) {
 	if !e.lane.takeBelow(e.taken, watchesOfOne) {
 		e.lane.leave()
 		b.counts.refused[deniedWatch].Add(1)
-		return entry{}, b.full(fmt.Sprintf("streams of health and reflection are open, %d on one connection", watchesOfOne), b.watches)
+		return entry{}, b.full(fmt.Sprintf("streams of health, reflection and events are open, %d on one connection", watchesOfOne), b.watches)
 	}
 	return e, nil
 }

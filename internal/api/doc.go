@@ -34,6 +34,7 @@
 //   - client.go, pool.go, bounds.go: room for the request among those of all clients;
 //   - requests.go, plugins.go, storagemove.go, convert.go: calls of the service with one answer each;
 //   - readsnapshot.go: a snapshot on its way to a client;
+//   - hostevents.go: what has happened in the host;
 //   - querystream.go, bodystream.go, jsonlines.go, events.go: those whose answer comes in
 //     chunks;
 //   - proposals.go, proposal_head.go, proposal_wire.go, admit.go, refusals.go, crowd.go: a

@@ -15,13 +15,13 @@ import (
 // connections that are.
 const aliveEvery = 10 * time.Second
 
-// events serves an answer in chunks as Server-Sent Events, as the script of a
+// sentEvents serves an answer in chunks as Server-Sent Events, as the script of a
 // page and a curl without a body ask for it: the query is in the URL. A chunk is an event of the
 // default type whose data are its bytes in base64; the others have a type, and JSON.
 //
 // There are no ids: what a place in an answer is, the state machine alone knows.
-func events(answer func(*hostv1.QueryRequest, queryStream) error, every time.Duration) func(http.ResponseWriter, *http.Request, []byte) error {
-	form := bodyForm{contentType: "text/event-stream", message: eventOf, life: ":\n\n", every: every}
+func sentEvents(answer func(*hostv1.QueryRequest, queryStream) error, every time.Duration) func(http.ResponseWriter, *http.Request, []byte) error {
+	form := bodyForm[hostv1.QueryStreamResponse]{contentType: "text/event-stream", message: eventOf, failed: failedAnswer, life: ":\n\n", every: every}
 	return func(w http.ResponseWriter, r *http.Request, body []byte) error {
 		if len(body) > 0 {
 			return malformed("a GET has no body: the query is the parameter data, in base64")
@@ -30,7 +30,7 @@ func events(answer func(*hostv1.QueryRequest, queryStream) error, every time.Dur
 		if err != nil {
 			return err
 		}
-		return newBodyStream(w, r, form).serve(req, answer)
+		return newBodyStream(w, r, form).serve(func(s queryStream) error { return answer(req, s) })
 	}
 }
 

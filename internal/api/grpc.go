@@ -80,6 +80,8 @@ func withFailures(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 			s.Handler = failingStream(hostv1.HostServer.QueryStream)
 		case "ReadSnapshot":
 			s.Handler = failingStream(hostv1.HostServer.ReadSnapshot)
+		case "Events":
+			s.Handler = failingStream(hostv1.HostServer.Events)
 		}
 	}
 	return &desc

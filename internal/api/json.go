@@ -29,7 +29,7 @@ type route struct {
 
 // allowed are the methods of the route.
 func (r *route) allowed() string {
-	if r.events != nil {
+	if r.events != nil && r.method != http.MethodGet {
 		return r.method + ", " + http.MethodGet
 	}
 	return r.method
@@ -55,7 +55,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 		routes: map[string]route{
 			"/v1/propose":         {method: http.MethodPost, serve: unary(svc.Propose)},
 			"/v1/query":           {method: http.MethodPost, serve: unary(svc.Query)},
-			"/v1/query-stream":    {method: http.MethodPost, stream: lines(svc.QueryStream), events: events(svc.QueryStream, r.limits.AliveEvery)},
+			"/v1/query-stream":    {method: http.MethodPost, stream: lines(svc.QueryStream), events: sentEvents(svc.QueryStream, r.limits.AliveEvery)},
 			"/v1/read-barrier":    {method: http.MethodPost, serve: unary(svc.ReadBarrier)},
 			"/v1/status":          {method: http.MethodGet, serve: unary(svc.Status)},
 			"/v1/members":         {method: http.MethodGet, serve: unary(svc.Members)},
@@ -67,6 +67,7 @@ func newJSONAPI(r *requests, names *hostNames) *jsonAPI {
 			"/v1/plugins/restart": {method: http.MethodPost, serve: unary(svc.RestartPlugin)},
 			"/v1/plugins/upgrade": {method: http.MethodPost, serve: unary(svc.UpgradePlugin)},
 			"/v1/storage/move":    {method: http.MethodPost, serve: unary(svc.MoveStorage)},
+			"/v1/events":          {method: http.MethodGet, events: r.eventLines},
 		},
 	}
 }

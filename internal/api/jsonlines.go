@@ -6,6 +6,14 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 )
 
+// jsonLines is the content type of a line of JSON for each message.
+const jsonLines = "application/x-ndjson"
+
+// failedAnswer is the end of an answer that is not whole.
+func failedAnswer(f *hostv1.Failure) *hostv1.QueryStreamResponse {
+	return &hostv1.QueryStreamResponse{Part: &hostv1.QueryStreamResponse_Failure{Failure: f}}
+}
+
 // lines serves an answer in chunks over HTTP/1.1: a line of JSON for each message. An
 // answer that is not whole ends with a line that says why, and the body without its own
 // end, so that no reader takes it for a whole one.
@@ -15,7 +23,8 @@ func lines(answer func(*hostv1.QueryRequest, queryStream) error) func(http.Respo
 		if err := decodeJSON(body, req); err != nil {
 			return err
 		}
-		return newBodyStream(w, r, bodyForm{contentType: "application/x-ndjson", message: lineOf}).serve(req, answer)
+		return newBodyStream(w, r, bodyForm[hostv1.QueryStreamResponse]{contentType: jsonLines, message: lineOf, failed: failedAnswer}).
+			serve(func(s queryStream) error { return answer(req, s) })
 	}
 }
 

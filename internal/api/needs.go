@@ -34,6 +34,7 @@ func needs() map[string]access.Role {
 		hostv1.Host_UpgradePlugin_FullMethodName:  access.Administer,
 		hostv1.Host_MoveStorage_FullMethodName:    access.Administer,
 		hostv1.Host_ReadSnapshot_FullMethodName:   access.Administer,
+		hostv1.Host_Events_FullMethodName:         access.Read,
 
 		grpc_health_v1.Health_Check_FullMethodName: access.None,
 		grpc_health_v1.Health_Watch_FullMethodName: access.None,
@@ -56,6 +57,7 @@ func needs() map[string]access.Role {
 		"/v1/plugins/restart": access.Administer,
 		"/v1/plugins/upgrade": access.Administer,
 		"/v1/storage/move":    access.Administer,
+		"/v1/events":          access.Read,
 
 		"/livez":   access.None,
 		"/readyz":  access.None,

@@ -10,6 +10,7 @@ import (
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/audit"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
@@ -40,6 +41,8 @@ type Options struct {
 	Classes *access.Classes
 	// Audit keeps a record of what clients ask for; nil if there is none.
 	Audit *audit.Log
+	// Events are those of the host; without them there are none.
+	Events *events.Ring
 	// TLS and AdminTLS protect the client and the admin port.
 	TLS, AdminTLS TLS
 	// Insecure and AdminInsecure allow a port without TLS on an address other than
@@ -84,7 +87,7 @@ type Limits struct {
 	// MaxQueryStreams bounds the answers in chunks of all clients together, by default
 	// and at most what a state machine has at a time. It is divided as MaxPending is.
 	MaxQueryStreams int
-	// MaxWatches bounds the streams of health and reflection of all clients
+	// MaxWatches bounds the streams of health, reflection and events of all clients
 	// together, by default 128. Not more than 16 are of one connection.
 	MaxWatches int
 	// MaxOpenCalls bounds all calls by gRPC of all clients together, also those

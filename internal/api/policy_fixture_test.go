@@ -158,6 +158,13 @@ func rpcs() map[string]struct {
 			}
 			return err
 		}},
+		"Events": {access.Read, func(ctx context.Context, c hostv1.HostClient) error {
+			stream, err := c.Events(ctx, &hostv1.EventsRequest{})
+			if err == nil {
+				_, err = stream.Recv()
+			}
+			return err
+		}},
 		"UpgradePlugin": {access.Administer, func(ctx context.Context, c hostv1.HostClient) error {
 			_, err := c.UpgradePlugin(ctx, &hostv1.UpgradePluginRequest{Kind: "storage"})
 			return err

@@ -11,6 +11,7 @@ import (
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/internal/access"
 	"github.com/pontoon-raft/pontoon/internal/audit"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
 
@@ -20,10 +21,11 @@ var _ hostv1.HostServer = (*requests)(nil)
 // those of the service; the two ways in give them their codes.
 type requests struct {
 	hostv1.UnimplementedHostServer
-	svc     server.Service
-	limits  Limits
-	version string
-	audit   *audit.Log // nil if no record is kept
+	svc      server.Service
+	limits   Limits
+	version  string
+	audit    *audit.Log   // nil if no record is kept
+	happened *events.Ring // what Events tells
 	// end says how far the server's own end has come.
 	end *ending
 	// guard decides what clients may do; nil if they may do everything.

@@ -33,14 +33,14 @@ func routeRoles() (methods, paths, adminPaths map[string]access.Role) {
 		host + "Propose": access.Write, host + "Proposals": access.Write,
 		host + "Query": access.Read, host + "QueryStream": access.Read, host + "ReadBarrier": access.Read, host + "Status": access.Read, host + "Members": access.Read,
 		host + "AddMember": access.Administer, host + "UpdateMember": access.Administer, host + "RemoveMember": access.Administer,
-		host + "TransferLeader": access.Administer, host + "PluginLines": access.Administer, host + "RestartPlugin": access.Administer, host + "UpgradePlugin": access.Administer, host + "MoveStorage": access.Administer, host + "ReadSnapshot": access.Administer,
+		host + "TransferLeader": access.Administer, host + "PluginLines": access.Administer, host + "RestartPlugin": access.Administer, host + "UpgradePlugin": access.Administer, host + "MoveStorage": access.Administer, host + "ReadSnapshot": access.Administer, host + "Events": access.Read,
 		health + "Check": access.None, health + "Watch": access.None, health + "List": access.None,
 		reflection: access.Read, alpha: access.Read,
 	}
 	paths = map[string]access.Role{
 		"/v1/propose": access.Write, "/v1/query": access.Read, "/v1/query-stream": access.Read, "/v1/read-barrier": access.Read, "/v1/status": access.Read, "/v1/members": access.Read,
 		"/v1/members/add": access.Administer, "/v1/members/update": access.Administer, "/v1/members/remove": access.Administer,
-		"/v1/leader/transfer": access.Administer, "/v1/plugins/lines": access.Administer, "/v1/plugins/restart": access.Administer, "/v1/plugins/upgrade": access.Administer, "/v1/storage/move": access.Administer,
+		"/v1/leader/transfer": access.Administer, "/v1/plugins/lines": access.Administer, "/v1/plugins/restart": access.Administer, "/v1/plugins/upgrade": access.Administer, "/v1/storage/move": access.Administer, "/v1/events": access.Read,
 	}
 	adminPaths = map[string]access.Role{
 		"/": access.None, "/livez": access.None, "/readyz": access.None, "/metrics": access.Read,

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+
+	"github.com/pontoon-raft/pontoon/internal/events"
 )
 
 // lastWait is how long Stop waits for calls whose contexts it has cancelled.
@@ -80,7 +82,7 @@ func New(o Options) *Server {
 	}
 	s.requests = &requests{
 		svc: o.Service, limits: o.Limits, version: o.Version, end: s.end,
-		guard: o.Access, classes: o.Classes, audit: o.Audit, refusals: o.Refusals, bounds: s.bounds, buffers: newBufferPool(),
+		guard: o.Access, classes: o.Classes, audit: o.Audit, refusals: o.Refusals, bounds: s.bounds, buffers: newBufferPool(), happened: cmp.Or(o.Events, events.New()),
 	}
 	s.health = newHealthService(o.Service, s.end)
 	who := recordingRefusals(o.Audit, byPolicy(o.Access, byCertificate))

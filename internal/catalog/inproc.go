@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -27,7 +28,7 @@ type inprocLife struct {
 
 // startInproc creates a new backend inside the host.
 func (s *Slot) startInproc() (*Instance, error) {
-	env := backend.Env{Logger: s.catalog.options.Logger.With(
+	env := backend.Env{Logger: events.Below(s.catalog.options.Logger).With(
 		"kind", string(s.plan.kind), "plugin", s.plan.name, "pid", 0)}
 	in := newInstance(s, plugins.Info{})
 	life := &inprocLife{in: in, timeout: s.catalog.options.StopTimeout}

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
@@ -96,7 +97,7 @@ func (s *Slot) newLaunch(ctx context.Context, pl plan) (*launch, error) {
 		return nil, &StartError{Kind: pl.kind, Plugin: pl.label, Cause: err}
 	}
 	name := s.Status().Name
-	logger := s.catalog.options.Logger.With("kind", string(pl.kind))
+	logger := events.Below(s.catalog.options.Logger).With("kind", string(pl.kind))
 	out := newOutput(logger, name, &s.lines)
 	l := &launch{slot: s, plan: pl, output: out}
 	l.runner = l.newRunner(ctx)
@@ -187,7 +188,7 @@ func (l *launch) connect(ctx context.Context) (plugins.Info, error) {
 	if l.session, err = pluginrpc.OpenSession(context.WithoutCancel(ctx), conn); err != nil {
 		return plugins.Info{}, err
 	}
-	return info, l.session.SetLogLevel(ctx, logLevel(l.slot.catalog.options.Logger))
+	return info, l.session.SetLogLevel(ctx, logLevel(events.Below(l.slot.catalog.options.Logger)))
 }
 
 // dialSocket makes one more connection to the plugin.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/pluginrecord"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -284,6 +285,17 @@ func (s *Slot) crashedLocked(err error) {
 	if s.history.failed {
 		s.state = Failed
 	}
+	s.tellCrashLocked(err)
+}
+
+// tellCrashLocked says how a life ended, or a start, and what follows.
+func (s *Slot) tellCrashLocked(err error) {
+	log := s.catalog.options.Logger.With("event", events.Plugin, "kind", string(s.plan.kind), "plugin", s.info.Name)
+	if s.history.failed {
+		log.Error("plugin is given up: it ended again and again without getting anywhere", "exits", s.history.early, "error", err)
+		return
+	}
+	log.Warn("plugin ended and is started again", "exits", s.history.early, "error", err)
 }
 
 // Forgive forgets how the plugin has ended so far: the next Start does not wait

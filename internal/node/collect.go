@@ -44,6 +44,9 @@ func (c *Core) collect() {
 		if rd.SoftState != nil && rd.RaftState == raft.StateLeader && c.reign.term != c.term {
 			c.begin()
 		}
+		if rd.SoftState != nil {
+			c.witness.tell(c)
+		}
 		for _, s := range rd.ReadStates {
 			c.out.Reads = append(c.out.Reads, Read{Context: s.RequestCtx, Index: s.Index})
 		}

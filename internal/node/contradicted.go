@@ -60,8 +60,10 @@ func (c *Core) renewReign(m *pb.Message) {
 		Type: pb.MsgAppResp.Enum(), From: m.From, To: new(self), Term: new(c.term + 1), Reject: new(true),
 	})
 	c.collect()
+	c.witness.cause = causeDenied
 	_ = c.raft.Step(&pb.Message{Type: pb.MsgTimeoutNow.Enum(), From: new(self), To: new(self)})
 	c.collect()
+	c.witness.cause = ""
 }
 
 // contradict tells a leader that this member has not acknowledged what the

@@ -51,6 +51,7 @@ type Core struct {
 	role          raft.StateType // as of the last collect, like lead: asking raft allocates
 	lead          uint64
 	reign         reign
+	witness       reignWatch
 	uncommitted   uint64 // bytes; see took
 	window        window
 	forwarding    forwarding

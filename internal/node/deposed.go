@@ -52,8 +52,7 @@ func (d *deposed) tick(c *Core) {
 		return
 	}
 	d.term = 0
-	_ = c.raft.Campaign() // the election timeout tries again
-	c.collect()
+	c.campaign(causeDeposed)
 }
 
 // campaignTransfer is raft's word that no lease stands against a question for votes.

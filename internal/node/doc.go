@@ -61,6 +61,7 @@
 //   - fitness.go, space.go, leaderrefuses.go, successor.go, transfer.go: a member that is unfit to lead, one
 //     whose storage is short of space, a leader that takes nothing, and the voter that leads instead;
 //   - firstelection.go, rival.go, deposed.go: elections that need not wait for raft's timeout;
+//     elections.go tells of all, and of leaders;
 //   - accused.go, doubt.go, contradicted.go: a word that this node lost data, raft's clock
 //     meanwhile, and a peer that denies its acknowledgements;
 //   - doubled.go, told.go, bar.go: two processes that serve one member, by what this

@@ -83,8 +83,7 @@ func (c *Core) campaignAlone() {
 	if st.RaftState != raft.StateFollower || st.Lead != raft.None || st.Applied < st.GetCommit() {
 		return
 	}
-	_ = c.raft.Campaign() // the election timeout tries again
-	c.collect()
+	c.campaign(causeAlone)
 }
 
 // alone tells whether this node is the only voter.
@@ -136,8 +135,12 @@ func (c *Core) Step(m *pb.Message) error {
 			step = c.stepReject
 		}
 		deposes := c.isDeposing(m)
+		if m.GetType() == pb.MsgTimeoutNow {
+			c.witness.cause = causeTransfer
+		}
 		err := step(m)
 		c.collect()
+		c.witness.cause = ""
 		if deposes && !c.leads() {
 			c.deposed = deposed{term: c.term, since: c.hearing.ticks}
 		} else {

@@ -83,6 +83,5 @@ func (r *rivalry) tick(c *Core) {
 		return
 	}
 	r.term, r.next = 0, now+uint64(c.cfg.ElectionTicks)
-	_ = c.raft.Campaign() // the election timeout tries again
-	c.collect()
+	c.campaign(causeRival)
 }

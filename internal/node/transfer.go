@@ -30,6 +30,7 @@ func (c *Core) Transfer(to member.ID) error {
 		if !c.elects(uint64(to)) { // the leader would take no proposals until raft gives up
 			return fmt.Errorf("%w: %s", ErrNoSuccessor, c.missing([]uint64{uint64(to)}))
 		}
+		c.witness.handsOver = c.term
 		c.raft.TransferLeader(uint64(to))
 		c.out.StateChanged = true
 		c.collect()

@@ -2180,6 +2180,471 @@ func (x *PluginLine) GetText() string {
 	return ""
 }
 
+type EventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Events with greater numbers alone. An after of another start than that of the host counts
+	// as 0; an after_start of 0 is that of the host.
+	After      uint64 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	AfterStart uint64 `protobuf:"varint,2,opt,name=after_start,json=afterStart,proto3" json:"after_start,omitempty"`
+	// Events from this time on alone.
+	SinceUnixMs uint64 `protobuf:"varint,3,opt,name=since_unix_ms,json=sinceUnixMs,proto3" json:"since_unix_ms,omitempty"`
+	// Events of these kinds alone; all if empty.
+	Kinds []string `protobuf:"bytes,4,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Go on with the events to come.
+	Follow        bool `protobuf:"varint,5,opt,name=follow,proto3" json:"follow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsRequest) Reset() {
+	*x = EventsRequest{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsRequest) ProtoMessage() {}
+
+func (x *EventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
+func (*EventsRequest) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *EventsRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *EventsRequest) GetAfterStart() uint64 {
+	if x != nil {
+		return x.AfterStart
+	}
+	return 0
+}
+
+func (x *EventsRequest) GetSinceUnixMs() uint64 {
+	if x != nil {
+		return x.SinceUnixMs
+	}
+	return 0
+}
+
+func (x *EventsRequest) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *EventsRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+type EventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*EventsResponse_Header
+	//	*EventsResponse_Event
+	//	*EventsResponse_Lost
+	//	*EventsResponse_Failure
+	Part          isEventsResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsResponse) Reset() {
+	*x = EventsResponse{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsResponse) ProtoMessage() {}
+
+func (x *EventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
+func (*EventsResponse) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *EventsResponse) GetPart() isEventsResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *EventsResponse) GetHeader() *EventsHeader {
+	if x != nil {
+		if x, ok := x.Part.(*EventsResponse_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *EventsResponse) GetEvent() *Event {
+	if x != nil {
+		if x, ok := x.Part.(*EventsResponse_Event); ok {
+			return x.Event
+		}
+	}
+	return nil
+}
+
+func (x *EventsResponse) GetLost() uint64 {
+	if x != nil {
+		if x, ok := x.Part.(*EventsResponse_Lost); ok {
+			return x.Lost
+		}
+	}
+	return 0
+}
+
+func (x *EventsResponse) GetFailure() *Failure {
+	if x != nil {
+		if x, ok := x.Part.(*EventsResponse_Failure); ok {
+			return x.Failure
+		}
+	}
+	return nil
+}
+
+type isEventsResponse_Part interface {
+	isEventsResponse_Part()
+}
+
+type EventsResponse_Header struct {
+	// Comes first, once.
+	Header *EventsHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"`
+}
+
+type EventsResponse_Event struct {
+	Event *Event `protobuf:"bytes,2,opt,name=event,proto3,oneof"`
+}
+
+type EventsResponse_Lost struct {
+	// So many events between the one before and the one after were overwritten before they
+	// could be sent, of any kind.
+	Lost uint64 `protobuf:"varint,3,opt,name=lost,proto3,oneof"`
+}
+
+type EventsResponse_Failure struct {
+	// The last line over HTTP, if the stream was broken off.
+	Failure *Failure `protobuf:"bytes,4,opt,name=failure,proto3,oneof"`
+}
+
+func (*EventsResponse_Header) isEventsResponse_Part() {}
+
+func (*EventsResponse_Event) isEventsResponse_Part() {}
+
+func (*EventsResponse_Lost) isEventsResponse_Part() {}
+
+func (*EventsResponse_Failure) isEventsResponse_Part() {}
+
+type EventsHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The member that the events are of, in hex.
+	Member string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Names the life of the host that numbers the events: it is another one after each start.
+	Start         uint64 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsHeader) Reset() {
+	*x = EventsHeader{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsHeader) ProtoMessage() {}
+
+func (x *EventsHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsHeader.ProtoReflect.Descriptor instead.
+func (*EventsHeader) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *EventsHeader) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *EventsHeader) GetStart() uint64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+// Event is a sentence about something that has happened in a member.
+type Event struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rises with each event of a start. One that is told again, with how often it has
+	// happened by then, gets a new number.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	UnixMs uint64 `protobuf:"varint,2,opt,name=unix_ms,json=unixMs,proto3" json:"unix_ms,omitempty"`
+	// One of the words in docs/events.md.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// info, warning or error.
+	Severity string        `protobuf:"bytes,4,opt,name=severity,proto3" json:"severity,omitempty"`
+	Sentence string        `protobuf:"bytes,5,opt,name=sentence,proto3" json:"sentence,omitempty"`
+	Fields   []*EventField `protobuf:"bytes,6,rep,name=fields,proto3" json:"fields,omitempty"`
+	// How often it has happened since since_unix_ms, the last time at unix_ms.
+	Times         uint64 `protobuf:"varint,7,opt,name=times,proto3" json:"times,omitempty"`
+	SinceUnixMs   uint64 `protobuf:"varint,8,opt,name=since_unix_ms,json=sinceUnixMs,proto3" json:"since_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Event) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Event) GetUnixMs() uint64 {
+	if x != nil {
+		return x.UnixMs
+	}
+	return 0
+}
+
+func (x *Event) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Event) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Event) GetSentence() string {
+	if x != nil {
+		return x.Sentence
+	}
+	return ""
+}
+
+func (x *Event) GetFields() []*EventField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *Event) GetTimes() uint64 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *Event) GetSinceUnixMs() uint64 {
+	if x != nil {
+		return x.SinceUnixMs
+	}
+	return 0
+}
+
+type EventField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Types that are valid to be assigned to Value:
+	//
+	//	*EventField_Text
+	//	*EventField_Number
+	//	*EventField_Flag
+	Value         isEventField_Value `protobuf_oneof:"value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventField) Reset() {
+	*x = EventField{}
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventField) ProtoMessage() {}
+
+func (x *EventField) ProtoReflect() protoreflect.Message {
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventField.ProtoReflect.Descriptor instead.
+func (*EventField) Descriptor() ([]byte, []int) {
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *EventField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EventField) GetValue() isEventField_Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *EventField) GetText() string {
+	if x != nil {
+		if x, ok := x.Value.(*EventField_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *EventField) GetNumber() int64 {
+	if x != nil {
+		if x, ok := x.Value.(*EventField_Number); ok {
+			return x.Number
+		}
+	}
+	return 0
+}
+
+func (x *EventField) GetFlag() bool {
+	if x != nil {
+		if x, ok := x.Value.(*EventField_Flag); ok {
+			return x.Flag
+		}
+	}
+	return false
+}
+
+type isEventField_Value interface {
+	isEventField_Value()
+}
+
+type EventField_Text struct {
+	Text string `protobuf:"bytes,2,opt,name=text,proto3,oneof"`
+}
+
+type EventField_Number struct {
+	Number int64 `protobuf:"varint,3,opt,name=number,proto3,oneof"`
+}
+
+type EventField_Flag struct {
+	Flag bool `protobuf:"varint,4,opt,name=flag,proto3,oneof"`
+}
+
+func (*EventField_Text) isEventField_Value() {}
+
+func (*EventField_Number) isEventField_Value() {}
+
+func (*EventField_Flag) isEventField_Value() {}
+
 // PluginWork is long work of a plugin, by its own word.
 type PluginWork struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -2194,7 +2659,7 @@ type PluginWork struct {
 
 func (x *PluginWork) Reset() {
 	*x = PluginWork{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2206,7 +2671,7 @@ func (x *PluginWork) String() string {
 func (*PluginWork) ProtoMessage() {}
 
 func (x *PluginWork) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[31]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2219,7 +2684,7 @@ func (x *PluginWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginWork.ProtoReflect.Descriptor instead.
 func (*PluginWork) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{31}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PluginWork) GetWhat() string {
@@ -2299,7 +2764,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2776,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[32]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2789,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{32}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StatusResponse) GetClusterId() string {
@@ -2513,7 +2978,7 @@ type CommandVersions struct {
 
 func (x *CommandVersions) Reset() {
 	*x = CommandVersions{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2990,7 @@ func (x *CommandVersions) String() string {
 func (*CommandVersions) ProtoMessage() {}
 
 func (x *CommandVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[33]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +3003,7 @@ func (x *CommandVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommandVersions.ProtoReflect.Descriptor instead.
 func (*CommandVersions) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{33}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CommandVersions) GetLeast() uint32 {
@@ -2580,7 +3045,7 @@ type Quarantine struct {
 
 func (x *Quarantine) Reset() {
 	*x = Quarantine{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +3057,7 @@ func (x *Quarantine) String() string {
 func (*Quarantine) ProtoMessage() {}
 
 func (x *Quarantine) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[34]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +3070,7 @@ func (x *Quarantine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantine.ProtoReflect.Descriptor instead.
 func (*Quarantine) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{34}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Quarantine) GetIndex() uint64 {
@@ -2683,7 +3148,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2695,7 +3160,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[35]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2708,7 +3173,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{35}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Warning) GetReason() string {
@@ -2744,7 +3209,7 @@ type PeerLink struct {
 
 func (x *PeerLink) Reset() {
 	*x = PeerLink{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +3221,7 @@ func (x *PeerLink) String() string {
 func (*PeerLink) ProtoMessage() {}
 
 func (x *PeerLink) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[36]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +3234,7 @@ func (x *PeerLink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerLink.ProtoReflect.Descriptor instead.
 func (*PeerLink) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{36}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PeerLink) GetId() string {
@@ -2838,7 +3303,7 @@ type PeerProgress struct {
 
 func (x *PeerProgress) Reset() {
 	*x = PeerProgress{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +3315,7 @@ func (x *PeerProgress) String() string {
 func (*PeerProgress) ProtoMessage() {}
 
 func (x *PeerProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[37]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +3328,7 @@ func (x *PeerProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerProgress.ProtoReflect.Descriptor instead.
 func (*PeerProgress) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{37}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PeerProgress) GetId() string {
@@ -2973,7 +3438,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3450,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[38]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2998,7 +3463,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{38}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Member) GetId() string {
@@ -3054,7 +3519,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3066,7 +3531,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[39]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3079,7 +3544,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{39}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MembersRequest) GetLinearizable() bool {
@@ -3100,7 +3565,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3112,7 +3577,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[40]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3125,7 +3590,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{40}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MembersResponse) GetClusterId() string {
@@ -3162,7 +3627,7 @@ type AddMemberRequest struct {
 
 func (x *AddMemberRequest) Reset() {
 	*x = AddMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3174,7 +3639,7 @@ func (x *AddMemberRequest) String() string {
 func (*AddMemberRequest) ProtoMessage() {}
 
 func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[41]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3187,7 +3652,7 @@ func (x *AddMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddMemberRequest.ProtoReflect.Descriptor instead.
 func (*AddMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{41}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AddMemberRequest) GetMember() *Member {
@@ -3217,7 +3682,7 @@ type UpdateMemberRequest struct {
 
 func (x *UpdateMemberRequest) Reset() {
 	*x = UpdateMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[42]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3694,7 @@ func (x *UpdateMemberRequest) String() string {
 func (*UpdateMemberRequest) ProtoMessage() {}
 
 func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[42]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3242,7 +3707,7 @@ func (x *UpdateMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMemberRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{42}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *UpdateMemberRequest) GetMember() *Member {
@@ -3270,7 +3735,7 @@ type RemoveMemberRequest struct {
 
 func (x *RemoveMemberRequest) Reset() {
 	*x = RemoveMemberRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[43]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3282,7 +3747,7 @@ func (x *RemoveMemberRequest) String() string {
 func (*RemoveMemberRequest) ProtoMessage() {}
 
 func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[43]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3295,7 +3760,7 @@ func (x *RemoveMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveMemberRequest.ProtoReflect.Descriptor instead.
 func (*RemoveMemberRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{43}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RemoveMemberRequest) GetId() string {
@@ -3322,7 +3787,7 @@ type TransferLeaderRequest struct {
 
 func (x *TransferLeaderRequest) Reset() {
 	*x = TransferLeaderRequest{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[44]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3334,7 +3799,7 @@ func (x *TransferLeaderRequest) String() string {
 func (*TransferLeaderRequest) ProtoMessage() {}
 
 func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[44]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3347,7 +3812,7 @@ func (x *TransferLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{44}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *TransferLeaderRequest) GetTo() string {
@@ -3366,7 +3831,7 @@ type TransferLeaderResponse struct {
 
 func (x *TransferLeaderResponse) Reset() {
 	*x = TransferLeaderResponse{}
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[45]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3378,7 +3843,7 @@ func (x *TransferLeaderResponse) String() string {
 func (*TransferLeaderResponse) ProtoMessage() {}
 
 func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pontoon_host_v1_host_proto_msgTypes[45]
+	mi := &file_pontoon_host_v1_host_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3391,7 +3856,7 @@ func (x *TransferLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeaderResponse.ProtoReflect.Descriptor instead.
 func (*TransferLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{45}
+	return file_pontoon_host_v1_host_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *TransferLeaderResponse) GetLeader() string {
@@ -3541,7 +4006,39 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\aunix_ms\x18\x02 \x01(\x04R\x06unixMs\x12\x10\n" +
 	"\x03pid\x18\x03 \x01(\x05R\x03pid\x12\x16\n" +
 	"\x06stream\x18\x04 \x01(\tR\x06stream\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04text\"n\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"\x98\x01\n" +
+	"\rEventsRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\x12\x1f\n" +
+	"\vafter_start\x18\x02 \x01(\x04R\n" +
+	"afterStart\x12\"\n" +
+	"\rsince_unix_ms\x18\x03 \x01(\x04R\vsinceUnixMs\x12\x14\n" +
+	"\x05kinds\x18\x04 \x03(\tR\x05kinds\x12\x16\n" +
+	"\x06follow\x18\x05 \x01(\bR\x06follow\"\xcd\x01\n" +
+	"\x0eEventsResponse\x127\n" +
+	"\x06header\x18\x01 \x01(\v2\x1d.pontoon.host.v1.EventsHeaderH\x00R\x06header\x12.\n" +
+	"\x05event\x18\x02 \x01(\v2\x16.pontoon.host.v1.EventH\x00R\x05event\x12\x14\n" +
+	"\x04lost\x18\x03 \x01(\x04H\x00R\x04lost\x124\n" +
+	"\afailure\x18\x04 \x01(\v2\x18.pontoon.host.v1.FailureH\x00R\afailureB\x06\n" +
+	"\x04part\"<\n" +
+	"\fEventsHeader\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x04R\x05start\"\xf3\x01\n" +
+	"\x05Event\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x17\n" +
+	"\aunix_ms\x18\x02 \x01(\x04R\x06unixMs\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bseverity\x18\x04 \x01(\tR\bseverity\x12\x1a\n" +
+	"\bsentence\x18\x05 \x01(\tR\bsentence\x123\n" +
+	"\x06fields\x18\x06 \x03(\v2\x1b.pontoon.host.v1.EventFieldR\x06fields\x12\x14\n" +
+	"\x05times\x18\a \x01(\x04R\x05times\x12\"\n" +
+	"\rsince_unix_ms\x18\b \x01(\x04R\vsinceUnixMs\"o\n" +
+	"\n" +
+	"EventField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x04text\x18\x02 \x01(\tH\x00R\x04text\x12\x18\n" +
+	"\x06number\x18\x03 \x01(\x03H\x00R\x06number\x12\x14\n" +
+	"\x04flag\x18\x04 \x01(\bH\x00R\x04flagB\a\n" +
+	"\x05value\"n\n" +
 	"\n" +
 	"PluginWork\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x1a\n" +
@@ -3660,8 +4157,7 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03*B\n" +
 	"\vConsistency\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x00\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x012\xf4\n" +
-	"\n" +
+	"\x11CONSISTENCY_STALE\x10\x012\xc1\v\n" +
 	"\x04Host\x12L\n" +
 	"\aPropose\x12\x1f.pontoon.host.v1.ProposeRequest\x1a .pontoon.host.v1.ProposeResponse\x12U\n" +
 	"\tProposals\x12\x1e.pontoon.host.v1.ProposalBatch\x1a$.pontoon.host.v1.ProposalResultBatch(\x010\x01\x12F\n" +
@@ -3678,7 +4174,8 @@ const file_pontoon_host_v1_host_proto_rawDesc = "" +
 	"\rRestartPlugin\x12%.pontoon.host.v1.RestartPluginRequest\x1a&.pontoon.host.v1.RestartPluginResponse\x12^\n" +
 	"\rUpgradePlugin\x12%.pontoon.host.v1.UpgradePluginRequest\x1a&.pontoon.host.v1.UpgradePluginResponse\x12X\n" +
 	"\vMoveStorage\x12#.pontoon.host.v1.MoveStorageRequest\x1a$.pontoon.host.v1.MoveStorageResponse\x12]\n" +
-	"\fReadSnapshot\x12$.pontoon.host.v1.ReadSnapshotRequest\x1a%.pontoon.host.v1.ReadSnapshotResponse0\x01B4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
+	"\fReadSnapshot\x12$.pontoon.host.v1.ReadSnapshotRequest\x1a%.pontoon.host.v1.ReadSnapshotResponse0\x01\x12K\n" +
+	"\x06Events\x12\x1e.pontoon.host.v1.EventsRequest\x1a\x1f.pontoon.host.v1.EventsResponse0\x01B4Z2github.com/pontoon-raft/pontoon/api/host/v1;hostv1b\x06proto3"
 
 var (
 	file_pontoon_host_v1_host_proto_rawDescOnce sync.Once
@@ -3693,7 +4190,7 @@ func file_pontoon_host_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_pontoon_host_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_pontoon_host_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(Outcome)(0),                   // 0: pontoon.host.v1.Outcome
 	(Consistency)(0),               // 1: pontoon.host.v1.Consistency
@@ -3728,21 +4225,26 @@ var file_pontoon_host_v1_host_proto_goTypes = []any{
 	(*PluginLinesRequest)(nil),     // 30: pontoon.host.v1.PluginLinesRequest
 	(*PluginLinesResponse)(nil),    // 31: pontoon.host.v1.PluginLinesResponse
 	(*PluginLine)(nil),             // 32: pontoon.host.v1.PluginLine
-	(*PluginWork)(nil),             // 33: pontoon.host.v1.PluginWork
-	(*StatusResponse)(nil),         // 34: pontoon.host.v1.StatusResponse
-	(*CommandVersions)(nil),        // 35: pontoon.host.v1.CommandVersions
-	(*Quarantine)(nil),             // 36: pontoon.host.v1.Quarantine
-	(*Warning)(nil),                // 37: pontoon.host.v1.Warning
-	(*PeerLink)(nil),               // 38: pontoon.host.v1.PeerLink
-	(*PeerProgress)(nil),           // 39: pontoon.host.v1.PeerProgress
-	(*Member)(nil),                 // 40: pontoon.host.v1.Member
-	(*MembersRequest)(nil),         // 41: pontoon.host.v1.MembersRequest
-	(*MembersResponse)(nil),        // 42: pontoon.host.v1.MembersResponse
-	(*AddMemberRequest)(nil),       // 43: pontoon.host.v1.AddMemberRequest
-	(*UpdateMemberRequest)(nil),    // 44: pontoon.host.v1.UpdateMemberRequest
-	(*RemoveMemberRequest)(nil),    // 45: pontoon.host.v1.RemoveMemberRequest
-	(*TransferLeaderRequest)(nil),  // 46: pontoon.host.v1.TransferLeaderRequest
-	(*TransferLeaderResponse)(nil), // 47: pontoon.host.v1.TransferLeaderResponse
+	(*EventsRequest)(nil),          // 33: pontoon.host.v1.EventsRequest
+	(*EventsResponse)(nil),         // 34: pontoon.host.v1.EventsResponse
+	(*EventsHeader)(nil),           // 35: pontoon.host.v1.EventsHeader
+	(*Event)(nil),                  // 36: pontoon.host.v1.Event
+	(*EventField)(nil),             // 37: pontoon.host.v1.EventField
+	(*PluginWork)(nil),             // 38: pontoon.host.v1.PluginWork
+	(*StatusResponse)(nil),         // 39: pontoon.host.v1.StatusResponse
+	(*CommandVersions)(nil),        // 40: pontoon.host.v1.CommandVersions
+	(*Quarantine)(nil),             // 41: pontoon.host.v1.Quarantine
+	(*Warning)(nil),                // 42: pontoon.host.v1.Warning
+	(*PeerLink)(nil),               // 43: pontoon.host.v1.PeerLink
+	(*PeerProgress)(nil),           // 44: pontoon.host.v1.PeerProgress
+	(*Member)(nil),                 // 45: pontoon.host.v1.Member
+	(*MembersRequest)(nil),         // 46: pontoon.host.v1.MembersRequest
+	(*MembersResponse)(nil),        // 47: pontoon.host.v1.MembersResponse
+	(*AddMemberRequest)(nil),       // 48: pontoon.host.v1.AddMemberRequest
+	(*UpdateMemberRequest)(nil),    // 49: pontoon.host.v1.UpdateMemberRequest
+	(*RemoveMemberRequest)(nil),    // 50: pontoon.host.v1.RemoveMemberRequest
+	(*TransferLeaderRequest)(nil),  // 51: pontoon.host.v1.TransferLeaderRequest
+	(*TransferLeaderResponse)(nil), // 52: pontoon.host.v1.TransferLeaderResponse
 }
 var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	0,  // 0: pontoon.host.v1.Failure.outcome:type_name -> pontoon.host.v1.Outcome
@@ -3756,60 +4258,66 @@ var file_pontoon_host_v1_host_proto_depIdxs = []int32{
 	2,  // 8: pontoon.host.v1.QueryStreamResponse.failure:type_name -> pontoon.host.v1.Failure
 	16, // 9: pontoon.host.v1.ReadSnapshotResponse.header:type_name -> pontoon.host.v1.ReadSnapshotHeader
 	17, // 10: pontoon.host.v1.ReadSnapshotResponse.end:type_name -> pontoon.host.v1.ReadSnapshotEnd
-	33, // 11: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
+	38, // 11: pontoon.host.v1.PluginStatus.work:type_name -> pontoon.host.v1.PluginWork
 	22, // 12: pontoon.host.v1.PluginStatus.record:type_name -> pontoon.host.v1.PluginRecord
 	21, // 13: pontoon.host.v1.RestartPluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
 	21, // 14: pontoon.host.v1.UpgradePluginResponse.plugin:type_name -> pontoon.host.v1.PluginStatus
 	29, // 15: pontoon.host.v1.MoveStorageResponse.move:type_name -> pontoon.host.v1.StorageMove
 	32, // 16: pontoon.host.v1.PluginLinesResponse.lines:type_name -> pontoon.host.v1.PluginLine
-	21, // 17: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
-	39, // 18: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
-	38, // 19: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
-	37, // 20: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
-	36, // 21: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
-	35, // 22: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	29, // 23: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
-	35, // 24: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
-	40, // 25: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
-	40, // 26: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
-	40, // 27: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
-	3,  // 28: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
-	6,  // 29: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
-	9,  // 30: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
-	9,  // 31: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
-	18, // 32: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
-	20, // 33: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
-	41, // 34: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
-	43, // 35: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
-	44, // 36: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
-	45, // 37: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
-	46, // 38: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
-	30, // 39: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
-	23, // 40: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
-	25, // 41: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
-	27, // 42: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
-	14, // 43: pontoon.host.v1.Host.ReadSnapshot:input_type -> pontoon.host.v1.ReadSnapshotRequest
-	4,  // 44: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
-	8,  // 45: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
-	10, // 46: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
-	11, // 47: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
-	19, // 48: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
-	34, // 49: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
-	42, // 50: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
-	42, // 51: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
-	42, // 52: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
-	42, // 53: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
-	47, // 54: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
-	31, // 55: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
-	24, // 56: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
-	26, // 57: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
-	28, // 58: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
-	15, // 59: pontoon.host.v1.Host.ReadSnapshot:output_type -> pontoon.host.v1.ReadSnapshotResponse
-	44, // [44:60] is the sub-list for method output_type
-	28, // [28:44] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	35, // 17: pontoon.host.v1.EventsResponse.header:type_name -> pontoon.host.v1.EventsHeader
+	36, // 18: pontoon.host.v1.EventsResponse.event:type_name -> pontoon.host.v1.Event
+	2,  // 19: pontoon.host.v1.EventsResponse.failure:type_name -> pontoon.host.v1.Failure
+	37, // 20: pontoon.host.v1.Event.fields:type_name -> pontoon.host.v1.EventField
+	21, // 21: pontoon.host.v1.StatusResponse.plugins:type_name -> pontoon.host.v1.PluginStatus
+	44, // 22: pontoon.host.v1.StatusResponse.progress:type_name -> pontoon.host.v1.PeerProgress
+	43, // 23: pontoon.host.v1.StatusResponse.links:type_name -> pontoon.host.v1.PeerLink
+	42, // 24: pontoon.host.v1.StatusResponse.warnings:type_name -> pontoon.host.v1.Warning
+	41, // 25: pontoon.host.v1.StatusResponse.quarantine:type_name -> pontoon.host.v1.Quarantine
+	40, // 26: pontoon.host.v1.StatusResponse.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	29, // 27: pontoon.host.v1.StatusResponse.storage_move:type_name -> pontoon.host.v1.StorageMove
+	40, // 28: pontoon.host.v1.PeerProgress.command_versions:type_name -> pontoon.host.v1.CommandVersions
+	45, // 29: pontoon.host.v1.MembersResponse.members:type_name -> pontoon.host.v1.Member
+	45, // 30: pontoon.host.v1.AddMemberRequest.member:type_name -> pontoon.host.v1.Member
+	45, // 31: pontoon.host.v1.UpdateMemberRequest.member:type_name -> pontoon.host.v1.Member
+	3,  // 32: pontoon.host.v1.Host.Propose:input_type -> pontoon.host.v1.ProposeRequest
+	6,  // 33: pontoon.host.v1.Host.Proposals:input_type -> pontoon.host.v1.ProposalBatch
+	9,  // 34: pontoon.host.v1.Host.Query:input_type -> pontoon.host.v1.QueryRequest
+	9,  // 35: pontoon.host.v1.Host.QueryStream:input_type -> pontoon.host.v1.QueryRequest
+	18, // 36: pontoon.host.v1.Host.ReadBarrier:input_type -> pontoon.host.v1.ReadBarrierRequest
+	20, // 37: pontoon.host.v1.Host.Status:input_type -> pontoon.host.v1.StatusRequest
+	46, // 38: pontoon.host.v1.Host.Members:input_type -> pontoon.host.v1.MembersRequest
+	48, // 39: pontoon.host.v1.Host.AddMember:input_type -> pontoon.host.v1.AddMemberRequest
+	49, // 40: pontoon.host.v1.Host.UpdateMember:input_type -> pontoon.host.v1.UpdateMemberRequest
+	50, // 41: pontoon.host.v1.Host.RemoveMember:input_type -> pontoon.host.v1.RemoveMemberRequest
+	51, // 42: pontoon.host.v1.Host.TransferLeader:input_type -> pontoon.host.v1.TransferLeaderRequest
+	30, // 43: pontoon.host.v1.Host.PluginLines:input_type -> pontoon.host.v1.PluginLinesRequest
+	23, // 44: pontoon.host.v1.Host.RestartPlugin:input_type -> pontoon.host.v1.RestartPluginRequest
+	25, // 45: pontoon.host.v1.Host.UpgradePlugin:input_type -> pontoon.host.v1.UpgradePluginRequest
+	27, // 46: pontoon.host.v1.Host.MoveStorage:input_type -> pontoon.host.v1.MoveStorageRequest
+	14, // 47: pontoon.host.v1.Host.ReadSnapshot:input_type -> pontoon.host.v1.ReadSnapshotRequest
+	33, // 48: pontoon.host.v1.Host.Events:input_type -> pontoon.host.v1.EventsRequest
+	4,  // 49: pontoon.host.v1.Host.Propose:output_type -> pontoon.host.v1.ProposeResponse
+	8,  // 50: pontoon.host.v1.Host.Proposals:output_type -> pontoon.host.v1.ProposalResultBatch
+	10, // 51: pontoon.host.v1.Host.Query:output_type -> pontoon.host.v1.QueryResponse
+	11, // 52: pontoon.host.v1.Host.QueryStream:output_type -> pontoon.host.v1.QueryStreamResponse
+	19, // 53: pontoon.host.v1.Host.ReadBarrier:output_type -> pontoon.host.v1.ReadBarrierResponse
+	39, // 54: pontoon.host.v1.Host.Status:output_type -> pontoon.host.v1.StatusResponse
+	47, // 55: pontoon.host.v1.Host.Members:output_type -> pontoon.host.v1.MembersResponse
+	47, // 56: pontoon.host.v1.Host.AddMember:output_type -> pontoon.host.v1.MembersResponse
+	47, // 57: pontoon.host.v1.Host.UpdateMember:output_type -> pontoon.host.v1.MembersResponse
+	47, // 58: pontoon.host.v1.Host.RemoveMember:output_type -> pontoon.host.v1.MembersResponse
+	52, // 59: pontoon.host.v1.Host.TransferLeader:output_type -> pontoon.host.v1.TransferLeaderResponse
+	31, // 60: pontoon.host.v1.Host.PluginLines:output_type -> pontoon.host.v1.PluginLinesResponse
+	24, // 61: pontoon.host.v1.Host.RestartPlugin:output_type -> pontoon.host.v1.RestartPluginResponse
+	26, // 62: pontoon.host.v1.Host.UpgradePlugin:output_type -> pontoon.host.v1.UpgradePluginResponse
+	28, // 63: pontoon.host.v1.Host.MoveStorage:output_type -> pontoon.host.v1.MoveStorageResponse
+	15, // 64: pontoon.host.v1.Host.ReadSnapshot:output_type -> pontoon.host.v1.ReadSnapshotResponse
+	34, // 65: pontoon.host.v1.Host.Events:output_type -> pontoon.host.v1.EventsResponse
+	49, // [49:66] is the sub-list for method output_type
+	32, // [32:49] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_pontoon_host_v1_host_proto_init() }
@@ -3828,15 +4336,26 @@ func file_pontoon_host_v1_host_proto_init() {
 		(*ReadSnapshotResponse_Chunk)(nil),
 		(*ReadSnapshotResponse_End)(nil),
 	}
-	file_pontoon_host_v1_host_proto_msgTypes[32].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[32].OneofWrappers = []any{
+		(*EventsResponse_Header)(nil),
+		(*EventsResponse_Event)(nil),
+		(*EventsResponse_Lost)(nil),
+		(*EventsResponse_Failure)(nil),
+	}
+	file_pontoon_host_v1_host_proto_msgTypes[35].OneofWrappers = []any{
+		(*EventField_Text)(nil),
+		(*EventField_Number)(nil),
+		(*EventField_Flag)(nil),
+	}
 	file_pontoon_host_v1_host_proto_msgTypes[37].OneofWrappers = []any{}
+	file_pontoon_host_v1_host_proto_msgTypes[42].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pontoon_host_v1_host_proto_rawDesc), len(file_pontoon_host_v1_host_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   46,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

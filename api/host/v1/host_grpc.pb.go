@@ -38,6 +38,7 @@ const (
 	Host_UpgradePlugin_FullMethodName  = "/pontoon.host.v1.Host/UpgradePlugin"
 	Host_MoveStorage_FullMethodName    = "/pontoon.host.v1.Host/MoveStorage"
 	Host_ReadSnapshot_FullMethodName   = "/pontoon.host.v1.Host/ReadSnapshot"
+	Host_Events_FullMethodName         = "/pontoon.host.v1.Host/Events"
 )
 
 // HostClient is the client API for Host service.
@@ -97,6 +98,9 @@ type HostClient interface {
 	// acknowledged before the call is not sent: the member makes another one first. A member
 	// sends one at a time.
 	ReadSnapshot(ctx context.Context, in *ReadSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadSnapshotResponse], error)
+	// Events are sentences about what has happened in this member, in the order of their
+	// numbers: those that it keeps, and those to come if asked for them. JSON: GET /v1/events
+	Events(ctx context.Context, in *EventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[EventsResponse], error)
 }
 
 type hostClient struct {
@@ -288,6 +292,25 @@ func (c *hostClient) ReadSnapshot(ctx context.Context, in *ReadSnapshotRequest, 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Host_ReadSnapshotClient = grpc.ServerStreamingClient[ReadSnapshotResponse]
 
+func (c *hostClient) Events(ctx context.Context, in *EventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[EventsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Host_ServiceDesc.Streams[3], Host_Events_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[EventsRequest, EventsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_EventsClient = grpc.ServerStreamingClient[EventsResponse]
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -345,6 +368,9 @@ type HostServer interface {
 	// acknowledged before the call is not sent: the member makes another one first. A member
 	// sends one at a time.
 	ReadSnapshot(*ReadSnapshotRequest, grpc.ServerStreamingServer[ReadSnapshotResponse]) error
+	// Events are sentences about what has happened in this member, in the order of their
+	// numbers: those that it keeps, and those to come if asked for them. JSON: GET /v1/events
+	Events(*EventsRequest, grpc.ServerStreamingServer[EventsResponse]) error
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -402,6 +428,9 @@ func (UnimplementedHostServer) MoveStorage(context.Context, *MoveStorageRequest)
 }
 func (UnimplementedHostServer) ReadSnapshot(*ReadSnapshotRequest, grpc.ServerStreamingServer[ReadSnapshotResponse]) error {
 	return status.Error(codes.Unimplemented, "method ReadSnapshot not implemented")
+}
+func (UnimplementedHostServer) Events(*EventsRequest, grpc.ServerStreamingServer[EventsResponse]) error {
+	return status.Error(codes.Unimplemented, "method Events not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -687,6 +716,17 @@ func _Host_ReadSnapshot_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Host_ReadSnapshotServer = grpc.ServerStreamingServer[ReadSnapshotResponse]
 
+func _Host_Events_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(EventsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(HostServer).Events(m, &grpc.GenericServerStream[EventsRequest, EventsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_EventsServer = grpc.ServerStreamingServer[EventsResponse]
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -762,6 +802,11 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "ReadSnapshot",
 			Handler:       _Host_ReadSnapshot_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Events",
+			Handler:       _Host_Events_Handler,
 			ServerStreams: true,
 		},
 	},
