@@ -387,6 +387,24 @@ func TestMigrateRefuses(t *testing.T) {
 	}
 }
 
+// A migration that was killed while its copy took the place of the store is ended by the same
+// command, though there is no store in the place.
+func TestMigrateEndsWhatWasKilled(t *testing.T) {
+	dir := stoppedNode(t)
+	move := &datadir.Move{From: "wal", To: "pebble", Left: "storage.wal.1", Phase: datadir.Switching}
+	if err := errors.Join(datadir.NoteMove(dir, move), os.Mkdir(filepath.Join(dir, move.Copy()), 0o700),
+		os.Rename(filepath.Join(dir, "storage"), filepath.Join(dir, move.Left))); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"storage", "migrate", "--config", singleConfig, "--data-dir", dir, "--to", "pebble"}
+	if o := host(t, args...); o.code != exitOK || !strings.Contains(o.stdout, "an interrupted migration is ended") || !strings.Contains(o.stdout, "storage.wal.1") {
+		t.Errorf("code %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	if there, err := os.ReadDir(filepath.Join(dir, "storage")); err != nil || len(there) != 0 {
+		t.Errorf("in the place there are %v, %v", there, err)
+	}
+}
+
 func TestRecoverForcesANewCluster(t *testing.T) {
 	dir := stoppedNode(t)
 	recoverNode := func(words string, more ...string) outcome {

@@ -58,6 +58,17 @@ refused, unless --force says that it may stand still.`,
 		if *rolling {
 			return migrateRolling(cmd, cluster, out, to.Name, *force)
 		}
+		if _, c, err := flags.need(cmd); err == nil {
+			ended, found, err := maintenance.EndMigration(c.DataDir, to.Name)
+			if err != nil {
+				return fmt.Errorf("an interrupted migration to %s could not be ended: %w", to.Name, err)
+			}
+			if found {
+				return out.line(cmd, ended, "an interrupted migration is ended: %s has the copy in %s, which was compared before\n"+
+					"the old store is in %s: never start a member with it once the new one has run, and remove it when you no longer want it\n"+
+					"set plugins.storage to the new backend before you start the node\n", ended.Dir, ended.To, ended.Old)
+			}
+		}
 		place, node, err := flags.needPlace(cmd)
 		if err != nil {
 			return err
@@ -88,7 +99,7 @@ refused, unless --force says that it may stand still.`,
 
 // migrateError says that nothing has changed.
 func migrateError(err error) error {
-	if errors.Is(err, maintenance.ErrInUse) {
+	if errors.Is(err, maintenance.ErrInUse) || errors.Is(err, maintenance.ErrHalfway) {
 		return err
 	}
 	return fmt.Errorf("the old store is as it was: %w", err)

@@ -210,18 +210,44 @@ func IsLeft(dir string) (bool, error) {
 	return err == nil && there[0], err
 }
 
-// NoteStorage notes in the data directory of a stopped node, which the caller has taken,
-// that its store is one of another backend now.
-func NoteStorage(dataDir, backend string) (err error) {
+// NoteMove notes in the data directory of a stopped node, which the caller has taken, that a move of
+// its store is under way, durably.
+func NoteMove(dataDir string, move *Move) error {
+	return withPins(dataDir, func(p *Pins) bool {
+		p.Move = move
+		return true
+	})
+}
+
+// NotedMove is the move of the store that was under way when the node, or a command, was stopped; nil
+// if none was.
+func NotedMove(dataDir string) (move *Move, err error) {
+	err = withPins(dataDir, func(p *Pins) bool {
+		move = p.Move
+		return false
+	})
+	return move, err
+}
+
+// EndMove notes in the data directory of a stopped node, which the caller has taken, that no move is
+// under way, and that the store is one of that backend now, durably.
+func EndMove(dataDir, backend string) error {
+	return withPins(dataDir, func(p *Pins) bool {
+		p.Move, p.Storage = nil, backend
+		return true
+	})
+}
+
+// withPins reads the pins of a data directory, and writes them if change has changed them.
+func withPins(dataDir string, change func(*Pins) bool) (err error) {
 	fsys, err := vfs.OS(dataDir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, fsys.Close()) }()
 	p, err := ReadPins(fsys)
-	if err != nil || p.Storage == "" {
-		return err // no host has moved it, so that none goes by the note
+	if err != nil || !change(&p) {
+		return err
 	}
-	p.Storage = backend
 	return p.Write(fsys)
 }

@@ -10,8 +10,21 @@ import (
 )
 
 // hold takes a node's data directory, which must be there, for a command that
-// changes what is in it: no host starts there until release, and none runs.
+// changes what is in it: no host starts there until release, and none runs. No move of the
+// store is under way in it.
 func hold(dataDir string) (release func() error, err error) {
+	release, err = take(dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if move, err := datadir.NotedMove(dataDir); err == nil && move != nil {
+		return nil, errors.Join(fmt.Errorf("%w: a move of the store to the backend %s was interrupted: start the host of this member once, which settles it", ErrRefused, move.To), release())
+	}
+	return release, nil
+}
+
+// take takes a data directory in any state.
+func take(dataDir string) (release func() error, err error) {
 	fsys, err := vfs.OS(dataDir)
 	if err != nil {
 		return nil, err
@@ -20,9 +33,5 @@ func hold(dataDir string) (release func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(classify(err), fsys.Close())
 	}
-	release = func() error { return errors.Join(lock.Close(), fsys.Close()) }
-	if p, err := datadir.ReadPins(fsys); err == nil && p.Move != nil {
-		return nil, errors.Join(fmt.Errorf("%w: a move of the store to the backend %s was interrupted: start the host of this member once, which settles it", ErrRefused, p.Move.To), release())
-	}
-	return release, nil
+	return func() error { return errors.Join(lock.Close(), fsys.Close()) }, nil
 }

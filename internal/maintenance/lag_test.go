@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/shortdir"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/backend"
@@ -56,12 +57,23 @@ func TestAStoreWhoseCommitLagsIsMigrated(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { os.RemoveAll(sockets) })
+			other := wal.Backend()
+			other.Name = "other"
 			n := Node{
 				ClusterID: 1, NodeID: 1, Name: "n1", Spec: catalog.Spec{Name: "wal", Isolation: catalog.Inproc},
-				Backends: []backend.Backend{wal.Backend()}, RuntimeDir: sockets,
+				Backends: []backend.Backend{wal.Backend(), other}, RuntimeDir: sockets,
 			}
-			if _, err := Migrate(t.Context(), Place{Data: data, Dir: dir, Backend: "wal"}, &n, n); err != nil {
-				t.Errorf("migrate: %v", err)
+			to := n
+			to.Spec.Name = other.Name
+			m, err := Migrate(t.Context(), Place{Data: data, Dir: dir, Backend: "wal"}, &n, to)
+			if err != nil {
+				t.Fatalf("migrate: %v", err)
+			}
+			if left, err := datadir.IsLeft(m.Old); err != nil || !left {
+				t.Errorf("the old store has no mark, %v", err)
+			}
+			if move, err := datadir.NotedMove(data); err != nil || move != nil {
+				t.Errorf("a move is under way after it: %+v, %v", move, err)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
 	"github.com/pontoon-raft/pontoon/internal/storecopy"
-	"github.com/pontoon-raft/pontoon/plugins/storage/vfs"
+	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage/wal"
 )
 
@@ -39,6 +39,9 @@ func Migrate(ctx context.Context, place Place, from *Node, to Node) (m Migration
 	if err := errors.Join(mustBeInPlace(place.Dir), mustNotBeLeft(place.Dir)); err != nil {
 		return m, err
 	}
+	if filepath.Base(place.Dir) != string(plugins.Storage) {
+		return m, fmt.Errorf("%w: %s is not the folder %s of a data directory, so no host would find the copy", ErrRefused, place.Dir, plugins.Storage)
+	}
 	free, err := hold(place.Data)
 	if err != nil {
 		return m, err
@@ -57,7 +60,7 @@ func Migrate(ctx context.Context, place Place, from *Node, to Node) (m Migration
 		return source.Release()
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	fresh := place.Dir + "." + to.Spec.Name + ".new"
+	fresh := filepath.Join(place.Data, datadir.CopyFolder(to.Spec.Name))
 	if err := sweep(fresh, to.Spec.Name); err != nil {
 		return m, err
 	}
@@ -74,15 +77,73 @@ func Migrate(ctx context.Context, place Place, from *Node, to Node) (m Migration
 			return m, err
 		}
 	}
-	m.Old = fmt.Sprintf("%s.%s.%s", place.Dir, place.Backend, time.Now().UTC().Format("20060102T150405.000"))
-	if err := swap(place.Dir, fresh, m.Old); err != nil {
+	move, err := moveOf(place, from, to)
+	if err != nil {
 		return m, err
 	}
-	return m, errors.Join(datadir.MarkLeft(m.Old, m.To), datadir.NoteStorage(place.Data, m.To))
+	m.Old = filepath.Join(place.Data, move.Left)
+	if err := noteSwitch(place.Data, move); err != nil {
+		return m, fmt.Errorf("%w: %w", ErrHalfway, err)
+	}
+	return m, nil
 }
 
-// sweep removes what an interrupted migration left, which is never the only
-// store: that of the other backend there is an original after the exchange.
+// ErrHalfway: a migration has failed after its copy was compared, as it took the place of the
+// store. EndMigration ends it.
+var ErrHalfway = errors.New("the copy is whole, and the migration has not come to its end: run the command again, or start the host of this member; either ends it")
+
+// moveOf is the move that a migration comes down to.
+func moveOf(place Place, from *Node, to Node) (*datadir.Move, error) {
+	move := &datadir.Move{From: place.Backend, To: to.Spec.Name, Phase: datadir.Switching}
+	if move.From == "" && from != nil {
+		move.From = from.Spec.Name
+	}
+	move.Left = fmt.Sprintf("%s.%s.%s", filepath.Base(place.Dir), move.From, time.Now().UTC().Format("20060102T150405.000"))
+	return move, move.Check()
+}
+
+// noteSwitch puts the copy into the place of the store. The move is noted before, so that a command
+// that is killed from then on is ended by the next one, or by the host (datadir.Move): no
+// host begins a new store in a place that is empty for a moment.
+func noteSwitch(dataDir string, move *datadir.Move) error {
+	if err := datadir.NoteMove(dataDir, move); err != nil {
+		return err
+	}
+	return endSwitch(dataDir, move)
+}
+
+// endSwitch ends what noteSwitch has begun, from wherever it was interrupted.
+func endSwitch(dataDir string, move *datadir.Move) error {
+	if err := move.Forward(dataDir); err != nil {
+		return err
+	}
+	if err := datadir.MarkLeft(filepath.Join(dataDir, move.Left), move.To); err != nil {
+		return err
+	}
+	return datadir.EndMove(dataDir, move.To)
+}
+
+// EndMigration ends a migration to the backend that was killed after its copy was compared with the
+// store. It reports false, and does nothing, if there is none.
+func EndMigration(dataDir, to string) (m Migration, found bool, err error) {
+	move, err := datadir.NotedMove(dataDir)
+	if err != nil || move == nil || move.Phase != datadir.Switching || move.To != to {
+		return m, false, err
+	}
+	free, err := take(dataDir)
+	if err != nil {
+		return m, true, err
+	}
+	defer func() { err = errors.Join(err, free()) }()
+	if move, err = datadir.NotedMove(dataDir); err != nil || move == nil { // the host has settled it meanwhile
+		return m, false, err
+	}
+	m = Migration{From: move.From, To: move.To, Dir: filepath.Join(dataDir, string(plugins.Storage)), Old: filepath.Join(dataDir, move.Left)}
+	return m, true, endSwitch(dataDir, move)
+}
+
+// sweep removes the copy of an interrupted migration. A store of another backend may be the original
+// of one by an earlier build, which exchanged the two.
 func sweep(dir, backend string) error {
 	name, found, err := look(dir)
 	if err != nil {
@@ -92,22 +153,6 @@ func sweep(dir, backend string) error {
 		return fmt.Errorf("%w: %s has data of the backend %q: it is the original of an interrupted migration; move it away", ErrRefused, dir, orUnknown(name))
 	}
 	return os.RemoveAll(dir)
-}
-
-// swap exchanges the two directories and gives the old one its name. Where
-// the system can, there is a store in dir at any moment: a host that found none would
-// begin a new one, and forget its votes.
-func swap(dir, fresh, old string) error {
-	if err := exchange(dir, fresh); err != nil {
-		return err
-	}
-	if err := vfs.SyncOSDir(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, old); err != nil {
-		return err
-	}
-	return vfs.SyncOSDir(filepath.Dir(dir))
 }
 
 // copyStore makes the copy.
