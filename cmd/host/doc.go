@@ -19,7 +19,7 @@
 //   - kv.go, kvstore.go, watch.go, sql.go, sqlscan.go, sqlrows.go, raw.go: commands and queries for the state machine, those of the
 //     shipped one and bytes as they are; bench.go, benchpropose.go: many of them;
 //     commandfile.go: commands of a file;
-//   - status.go, statusprogress.go: how the members are, and whether that is well;
+//   - status.go, statusprogress.go, top.go: how the members are, and whether that is well, once and again and again;
 //   - events.go, eventshow.go: what has happened in them;
 //   - member.go, memberadd.go, leader.go: the members, and the one that leads;
 //   - snapshotsave.go: a backup of a running member;
