@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/owntime"
 	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
+	"github.com/pontoon-raft/pontoon/internal/repeats"
 	"github.com/pontoon-raft/pontoon/internal/wake"
 	"github.com/pontoon-raft/pontoon/plugins"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -39,6 +41,7 @@ func (p ports) StateChanged(st node.State)               { p.g.h.stateChanged(st
 type appendPump struct {
 	g    *generation
 	wake chan struct{}
+	slow repeats.Line // of syncs that took slowSync or more
 
 	mu      sync.Mutex
 	waiting []node.Append
@@ -200,7 +203,7 @@ func (p *appendPump) install(ctx context.Context, a *node.Append) error {
 		return fmt.Errorf("install snapshot %d: %w", a.Install.Index, err)
 	}
 	p.g.h.server.Timings().SnapshotInstalled(time.Since(begun))
-	p.g.h.logger.Info("snapshot installed", "index", a.Install.Index, "term", a.Install.Term)
+	p.g.h.logger.Info("snapshot installed", "event", events.Snapshot, "index", a.Install.Index, "term", a.Install.Term)
 	p.g.h.server.Restore(*a.Install)
 	p.g.stored(a.Install.Index)
 	return nil

@@ -3,6 +3,7 @@ package core
 import (
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
 
@@ -24,6 +25,23 @@ func (p *appendPump) observe(timed storage.Timed, total time.Duration) {
 		took = timed.Took()
 	}
 	p.g.h.server.Timings().Appended(total, took)
+	p.tellSlow(total, time.Now())
+}
+
+// Slow syncs are an event from slowSync on, and one event in slowSyncPause with their count.
+const (
+	slowSync      = 500 * time.Millisecond
+	slowSyncPause = 30 * time.Second
+)
+
+// tellSlow tells of an append that took long to be durable.
+func (p *appendPump) tellSlow(took time.Duration, now time.Time) {
+	if took < slowSync {
+		return
+	}
+	if times, due := p.slow.Note(now, slowSyncPause); due {
+		p.g.h.logger.Warn("the storage took long to make an append durable", "event", events.Sync, "took", took.Round(time.Millisecond), "times_since_last_event", times)
+	}
 }
 
 // unfinished are the batches that the storage has and has not acknowledged: the age of the

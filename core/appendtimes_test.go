@@ -11,6 +11,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/defaults"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -136,4 +137,20 @@ func wantTimes(t *testing.T, r *prometheus.Registry, name string, count uint64, 
 		}
 	}
 	t.Errorf("there is no %s", name)
+}
+
+// Syncs that take long are an event at once, and then one in a pause with how many there were.
+func TestSlowSyncsAreOneEventInAPause(t *testing.T) {
+	ring := events.New()
+	p := &appendPump{g: &generation{h: &Host{logger: slog.New(ring.Handler(slog.DiscardHandler))}}}
+	now := time.Unix(1_000_000, 0)
+	p.tellSlow(slowSync-1, now)
+	for i := range 5 {
+		p.tellSlow(slowSync, now.Add(time.Duration(i)*time.Second))
+	}
+	p.tellSlow(2*slowSync, now.Add(slowSyncPause))
+	told, _, _ := ring.After(0, 10)
+	if len(told) != 2 || told[0].Kind != events.Sync || told[1].Fields[1].Value != int64(5) || told[1].Fields[0].Value != int64(1000) {
+		t.Errorf("told are %d events: %+v", len(told), told)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pontoon-raft/pontoon/internal/certfiles"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/server"
 )
@@ -97,7 +98,7 @@ func (c *certificates) look(now time.Time) {
 		return
 	}
 	for _, w := range c.ending(now) {
-		c.logger.Warn("certificate ends", "reason", w.Reason, "message", w.Text)
+		c.logger.Warn("certificate ends", "event", events.Certificate, "reason", w.Reason, "message", w.Text)
 		c.noted = now
 	}
 }
@@ -115,6 +116,9 @@ func (c *certificates) read(u *certificateUse) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !u.span.End.IsZero() && u.span != span {
+		c.logger.Info("certificate was read anew", "event", events.Certificate, "use", u.what, "path", u.path, "ends", span.End.UTC().Format(time.RFC3339))
+	}
 	u.span = span
 }
 

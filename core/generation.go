@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/internal/pause"
@@ -210,7 +211,7 @@ func (h *Host) superviseStorage(g *generation) {
 		h.server.Pause(false)
 		asked.Answer(nil)
 		move.answer(nil)
-		h.logger.Info("node was built anew", "last_index", g.state.LastIndex, "commit", g.state.HardState.Commit)
+		h.logger.Info("node was built anew", "event", events.Storage, "last_index", g.state.LastIndex, "commit", g.state.HardState.Commit)
 	}
 }
 
@@ -221,7 +222,7 @@ func (h *Host) endGeneration(g *generation, asked bool) error {
 		return h.retireStorage(g)
 	}
 	why := context.Cause(g.failing)
-	h.logger.Error("storage failed, building the node anew from disk", "error", why)
+	h.logger.Error("storage failed, building the node anew from disk", "event", events.Storage, "error", why)
 	h.setGeneration(nil)
 	g.instance.Fail(why)
 	select { // the slot starts no second one

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/server"
 	"github.com/pontoon-raft/pontoon/internal/storecopy"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -131,6 +132,6 @@ func (h *Host) storageMoveStatus() *server.StorageMove {
 func (h *Host) logMove(m *storageMove) {
 	st := m.status()
 	if st.Error != "" && !errors.Is(m.failure(), server.ErrStopped) {
-		h.logger.Warn("the store was not moved, and the storage before goes on", "storage", st.From, "next", st.To, "error", st.Error)
+		h.logger.Warn("the store was not moved, and the storage before goes on", "event", events.Storage, "storage", st.From, "next", st.To, "error", st.Error)
 	}
 }

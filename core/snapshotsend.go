@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/pluginrpc"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -35,9 +36,9 @@ func (g *generation) sendSnapshot(o *sendOnce) {
 		return
 	}
 	if err != nil {
-		g.h.logger.Warn("snapshot could not be sent", "to", o.To, "index", o.Index, "error", err)
+		g.h.logger.Warn("snapshot could not be sent", "event", events.Snapshot, "to", o.To, "index", o.Index, "error", err)
 	} else {
-		g.h.logger.Info("snapshot sent", "to", o.To, "index", o.Index)
+		g.h.logger.Info("snapshot sent", "event", events.Snapshot, "to", o.To, "index", o.Index)
 	}
 	if !tell {
 		return
@@ -53,9 +54,9 @@ func (g *generation) sendSnapshot(o *sendOnce) {
 // stateSent tells of the end of sending a snapshot for a state machine alone.
 func (g *generation) stateSent(o *sendOnce, err error, tell bool) {
 	if err != nil {
-		g.h.logger.Warn("a snapshot could not be sent to a member that asks for a state", "to", o.To, "index", o.Index, "error", err)
+		g.h.logger.Warn("a snapshot could not be sent to a member that asks for a state", "event", events.Snapshot, "to", o.To, "index", o.Index, "error", err)
 	} else {
-		g.h.logger.Info("snapshot sent to a member that asked for a state", "to", o.To, "index", o.Index)
+		g.h.logger.Info("snapshot sent to a member that asked for a state", "event", events.Snapshot, "to", o.To, "index", o.Index)
 	}
 	if tell {
 		g.node.Do(func(c *node.Core) error { c.StateSent(o.To, o.gone); return nil })

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -40,9 +41,9 @@ func (w *spaceWatch) seen(g *generation, s storage.Space) {
 	wasShort := before != nil && before.Short
 	switch {
 	case s.Short && !wasShort:
-		g.h.logger.Warn("storage is short of space: while this member leads, proposals are refused. Free space", "detail", s.Detail)
+		g.h.logger.Warn("storage is short of space: while this member leads, proposals are refused. Free space", "event", events.Space, "detail", s.Detail)
 	case !s.Short && wasShort:
-		g.h.logger.Info("storage has space again")
+		g.h.logger.Info("storage has space again", "event", events.Space)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/patience"
 	"github.com/pontoon-raft/pontoon/internal/pause"
 	"github.com/pontoon-raft/pontoon/internal/storecopy"
@@ -169,7 +170,7 @@ func (h *Host) moveServes() error {
 	if m := h.moving.Load(); m != nil && m.isUnderWay() {
 		h.catalog.Remove(m.from.slot)
 	}
-	h.logger.Info("store moved", "from", move.From, "to", move.To, "left", move.Left)
+	h.logger.Info("store moved", "event", events.Storage, "from", move.From, "to", move.To, "left", move.Left)
 	return nil
 }
 
@@ -183,7 +184,7 @@ func (h *Host) returnStore(err error) (returned bool, unsettled error) {
 	if err := note.MayReturn(h.cfg.DataDir); err != nil {
 		return false, err
 	}
-	h.logger.Warn("the copy of the store cannot be used: the store before goes on", "storage", note.From, "next", note.To, "error", err)
+	h.logger.Warn("the copy of the store cannot be used: the store before goes on", "event", events.Storage, "storage", note.From, "next", note.To, "error", err)
 	old, placeErr := h.placeBefore(note)
 	if placeErr != nil {
 		return false, placeErr

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pontoon-raft/pontoon/internal/catalog"
 	"github.com/pontoon-raft/pontoon/internal/datadir"
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/storemark"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -73,7 +74,7 @@ func (h *Host) settleMove() error {
 		move.Phase = datadir.Trial
 		return h.identity.pins.noteMove(move.To, move)
 	}
-	h.logger.Warn("a move of the store was interrupted: the store before it is in force", "storage", move.From, "next", move.To)
+	h.logger.Warn("a move of the store was interrupted: the store before it is in force", "event", events.Storage, "storage", move.From, "next", move.To)
 	m := &storageMove{note: *move}
 	m.fail(errInterrupted)
 	m.end()

@@ -6,6 +6,7 @@ import (
 
 	pb "go.etcd.io/raft/v3/raftpb"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/plugins"
 )
@@ -109,5 +110,6 @@ func (c *Core) applyChange(e *pb.Entry) (ChangeResult, bool) {
 	c.hashes.left(next.Voters())
 	c.raft.ApplyConfChange(cc)
 	c.out.StateChanged = true
+	c.cfg.Logger.Info("the membership has changed", "event", events.Membership, "op", string(change.Op), "of", change.Member.ID, "name", change.Member.Name, "index", e.GetIndex(), "voters", len(next.Voters()))
 	return ChangeResult{ID: id, Index: e.GetIndex(), Term: e.GetTerm()}, true
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/node"
 )
 
@@ -81,7 +82,7 @@ func (s *Server) isolate(c *node.Command, tries int, why error) {
 	if before != nil && before.Index == q.Index {
 		q.Since = before.Since
 	} else {
-		s.logger.Error("this member is quarantined: it applies nothing until its state machine is repaired", "index", q.Index,
+		s.logger.Error("this member is quarantined: it applies nothing until its state machine is repaired", "event", events.Quarantine, "index", q.Index,
 			"term", q.Term, "bytes", q.Bytes, "sha256", q.SHA256, "tries", q.Tries, "last_words", q.LastWords)
 	}
 	s.isolated.Store(q)
@@ -104,7 +105,7 @@ func (s *Server) passed(index uint64) {
 	}
 	if q := s.isolated.Load(); q != nil && index >= q.Index && !q.Parted {
 		s.isolated.Store(s.hashes.suspicion)
-		s.logger.Info("the quarantine is over: the state machine has the entry", "index", q.Index, "after", time.Since(q.Since).Round(time.Second))
+		s.logger.Info("the quarantine is over: the state machine has the entry", "event", events.Quarantine, "index", q.Index, "after", time.Since(q.Since).Round(time.Second))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
 )
@@ -35,7 +36,7 @@ func (d *driver) restoreMachine(ctx context.Context, st storage.Storage, index u
 			s.snapshots.doubt()
 		}
 		s.pleas.refused = s.pleas.refused || index == s.pleas.last && !isDamage(err)
-		s.logger.Error("a snapshot is of no use; the one before it and the log are tried next", "index", index, "error", err)
+		s.logger.Error("a snapshot is of no use; the one before it and the log are tried next", "event", events.Snapshot, "index", index, "error", err)
 	}
 	return err
 }

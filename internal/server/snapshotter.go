@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 	"github.com/pontoon-raft/pontoon/plugins/storage"
@@ -137,7 +138,7 @@ func (p *snapshotter) endedWith(why error) {
 	again := max(0, time.Until(p.health.retryAt))
 	p.mu.Unlock()
 	p.s.metrics.snapshotFailures.Inc()
-	p.s.logger.Warn("the state machine ended as it made a snapshot", "error", why, "again_in", again)
+	p.s.logger.Warn("the state machine ended as it made a snapshot", "event", events.Snapshot, "error", why, "again_in", again)
 }
 
 // newest is at least the index of each snapshot that this member has, or is about to have.
@@ -223,13 +224,13 @@ func (p *snapshotter) do(job snapshotJob) {
 	switch {
 	case err == nil:
 		p.s.metrics.snapshotSave.Observe(time.Since(start).Seconds())
-		p.s.logger.Info("snapshot saved", "index", index, "bytes", size, "took", time.Since(start))
+		p.s.logger.Info("snapshot saved", "event", events.Snapshot, "index", index, "bytes", size, "took", time.Since(start))
 		p.shorten(ctx, n, st, index)
 	case p.s.ended():
 		p.s.logger.Info("snapshot given up: the host is stopping", "index", index)
 	default:
 		p.s.metrics.snapshotFailures.Inc()
-		p.s.logger.Error("snapshot failed, the next one is tried soon", "index", index, "error", err)
+		p.s.logger.Error("snapshot failed, the next one is tried soon", "event", events.Snapshot, "index", index, "error", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/member"
 	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins"
@@ -197,7 +198,7 @@ func (s *Server) part(p parted) {
 	s.isolated.Store(&Quarantine{Index: p.own.Index, Parted: true, Tries: len(h.partings), LastWords: p.Error(), Since: now})
 	s.noteParting(p.own.Index, p.Error())
 	s.metrics.parted.Inc()
-	s.logger.Error("the state machine has another state than a majority of the voters: this member is quarantined until it is rebuilt from a snapshot of the leader",
+	s.logger.Error("the state machine has another state than a majority of the voters: this member is quarantined until it is rebuilt from a snapshot of the leader", "event", events.Quarantine,
 		"index", p.own.Index, "hash", fmt.Sprintf("%016x", p.own.Value), "majority", fmt.Sprintf("%016x", p.agreed.Value), "times_in_an_hour", len(h.partings))
 }
 
@@ -220,7 +221,7 @@ func (s *Server) restored(index uint64) {
 	s.noteParting(0, "")
 	if q := s.isolated.Load(); q != nil && q.Parted {
 		s.isolated.Store(nil)
-		s.logger.Info("the quarantine is over: the state machine has the state of the leader", "index", index, "after", time.Since(q.Since).Round(time.Second))
+		s.logger.Info("the quarantine is over: the state machine has the state of the leader", "event", events.Quarantine, "index", index, "after", time.Since(q.Since).Round(time.Second))
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"github.com/pontoon-raft/pontoon/internal/events"
 	"github.com/pontoon-raft/pontoon/internal/node"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) Suspect(index uint64, why string) {
 	s.hash.Store(&toldHash{untrusted: true})
 	s.hashes.suspicion = &Quarantine{Index: index, Parted: true, noted: true, LastWords: oneLine(why), Since: time.Now()}
 	s.isolated.Store(s.hashes.suspicion)
-	s.logger.Error("the state machine had another state than a majority of the voters before this start: this member is quarantined until a check of the state",
+	s.logger.Error("the state machine had another state than a majority of the voters before this start: this member is quarantined until a check of the state", "event", events.Quarantine,
 		"index", index, "why", oneLine(why))
 }
 
@@ -46,7 +47,7 @@ func (s *Server) acquit(why ...any) {
 	if q := s.isolated.Load(); q != nil && q.noted {
 		s.isolated.Store(nil)
 	}
-	s.logger.Info("the quarantine of before this start is over", why...)
+	s.logger.Info("the quarantine of before this start is over", append(why, "event", events.Quarantine)...)
 }
 
 // noteParting notes for the next life of this host that the state has parted; with index 0 that it is the state
