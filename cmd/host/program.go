@@ -22,7 +22,7 @@ func newProgram(arg0 string) *cobra.Command {
 	root := newRoot()
 	root.Use = filepath.Base(arg0)
 	typed := arg0
-	if filepath.Base(filepath.Dir(arg0)) == "exe" && strings.Contains(arg0, "go-build") {
+	if builtByGoRun(arg0) {
 		root.Use, typed = nameInTexts, goRun
 	}
 	if strings.ContainsAny(typed, " '\"\\$") && typed != goRun {
@@ -33,6 +33,13 @@ func newProgram(arg0 string) *cobra.Command {
 	}
 	rename(root)
 	return root
+}
+
+// builtByGoRun tells whether "go run" has built the program: into a folder of its own that it
+// removes afterwards, or into one of its cache.
+func builtByGoRun(arg0 string) bool {
+	folder := filepath.Base(filepath.Dir(arg0))
+	return folder == "exe" && strings.Contains(arg0, "go-build") || regexp.MustCompile(`^[0-9a-f]{64}-d$`).MatchString(folder)
 }
 
 // rename puts the name of the root into the texts of a command and of those below it.

@@ -17,6 +17,7 @@ func TestTheProgramSaysTheNameItWasCalledBy(t *testing.T) {
 		"installed elsewhere":    {"pontoon", "pontoon: ", "  pontoon member list -o json\n"},
 		"by a path":              {"./bin/host", "host: ", "  ./bin/host member list -o json\n"},
 		"by a path with a space": {"/opt/my apps/pontoon", "pontoon: ", "  '/opt/my apps/pontoon' member list -o json\n"},
+		"from the cache of go":   {"/root/.cache/go-build/c6/c6a79994f16e7d15b2ceecde48a06233df7928777e8fab3b269a4a0ed4af2aa8-d/host", "host: ", "  go run ./cmd/host member list -o json\n"},
 		"from its source":        {"/tmp/go-build123/b001/exe/host", "host: ", "  go run ./cmd/host member list -o json\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ const { test } = require('node:test')
 const { Calls } = require('./pontoon/calls.js')
 const { decode, encode } = require('./pontoon/codec.js')
 const { Store } = require('./pontoon/storage/core.js')
+const { writeAll } = require('./pontoon/storage/files.js')
 const { LogState } = require('./pontoon/storage/logstate.js')
 
 const CALL = { group: 1, incarnation: 7 }
@@ -312,4 +313,18 @@ test('a request has as many small entries as its bytes hold', () => {
   const data = Buffer.alloc(18)
   const entries = Array.from({ length: 300_000 }, (_, i) => ({ term: 1, index: 2 ** 14 + i, data }))
   assert.strictEqual(decode('AppendRequest', Buffer.from(encode('AppendRequest', { entries }))).entries.length, entries.length)
+})
+
+test('what a disk takes in parts is written as a whole, or there is an error', async () => {
+  for (const most of [1, 3, 4, 7, 100]) {
+    const disk = Buffer.alloc(20)
+    const writev = async (buffers, at) => {
+      const part = Buffer.concat(buffers).subarray(0, most)
+      part.copy(disk, at)
+      return { bytesWritten: part.length }
+    }
+    await writeAll({ writev }, ['one', '', 'two', 'three'].map(text => Buffer.from(text)), 5)
+    assert.equal(disk.subarray(5, 16).toString(), 'onetwothree', `${most} bytes at a time`)
+  }
+  await assert.rejects(writeAll({ writev: async () => ({ bytesWritten: 0 }) }, [Buffer.from('a')], 0), { code: 'ENOSPC' })
 })

@@ -15,6 +15,19 @@ async function syncDirectory (directory) {
   }
 }
 
+// writeAll writes buffers one after the other from a place on. A disk that is nearly full takes a
+// part of them without an error, so what is left is written again, until there is one.
+async function writeAll (handle, buffers, at) {
+  let left = buffers.filter(b => b.length > 0)
+  while (left.length > 0) {
+    let { bytesWritten: n } = await handle.writev(left, at)
+    if (n === 0) throw Object.assign(new Error('the disk takes nothing more'), { code: 'ENOSPC' })
+    at += n
+    while (left.length > 0 && n >= left[0].length) n -= left.shift().length
+    if (n > 0) left = [left[0].subarray(n), ...left.slice(1)]
+  }
+}
+
 // putInPlace gives a file that was synced its name, durably, in the place of another one.
 async function putInPlace (from, to) {
   await fs.rename(from, to)
@@ -44,4 +57,4 @@ async function readOrNothing (file) {
   }
 }
 
-module.exports = { putInPlace, readOrNothing, replaceFile, syncDirectory }
+module.exports = { putInPlace, readOrNothing, replaceFile, syncDirectory, writeAll }

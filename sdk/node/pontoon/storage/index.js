@@ -15,7 +15,7 @@ const { InvalidConfig } = require('../errors')
 const launch = require('../launch')
 const { Store } = require('./core')
 const { Corrupt, NoSpace } = require('./errors')
-const { putInPlace, syncDirectory } = require('./files')
+const { putInPlace, syncDirectory, writeAll } = require('./files')
 const { LogState } = require('./logstate')
 
 const kind = {
@@ -56,4 +56,4 @@ function decodeBatch (bytes) {
   return { entries, hardState }
 }
 
-module.exports = { Corrupt, InvalidConfig, LogState, NoSpace, decodeBatch, encodeBatch, putInPlace, serve, syncDirectory }
+module.exports = { Corrupt, InvalidConfig, LogState, NoSpace, decodeBatch, encodeBatch, putInPlace, serve, syncDirectory, writeAll }
