@@ -65,6 +65,8 @@ type statusMemberJSON struct {
 			Gaps    uint64 `json:"gaps"`
 			Failure string `json:"failure"`
 		} `json:"record"`
+		Generation int    `json:"generation"`
+		LastExit   string `json:"last_exit"`
 	} `json:"plugins"`
 	Links []struct {
 		ID        string   `json:"id"`

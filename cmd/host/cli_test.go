@@ -163,6 +163,7 @@ func TestStatusJSON(t *testing.T) {
 		durable := uint64(18)
 		h.status.Durable = &durable
 		h.status.Plugins[2].Work = &server.Work{What: "compacting", Progress: 17, For: 9 * time.Second, Still: 2 * time.Second}
+		h.status.Plugins[2].Generation, h.status.Plugins[2].LastExit = 3, "pid 9: killed by signal 9"
 		h.status.Plugins[2].Record = &server.PluginRecord{Path: "/var/kv.record", Bytes: 4096, Gaps: 1}
 	})
 	got := host(t, "status", "-o", "json", "--endpoints", h.address, "--timeout", "2s")
@@ -214,7 +215,9 @@ func TestStatusJSON(t *testing.T) {
           "warning": "",
           "last_error": "",
           "work": null,
-          "record": null
+          "record": null,
+          "generation": 0,
+          "last_exit": ""
         },
         {
           "kind": "storage",
@@ -227,7 +230,9 @@ func TestStatusJSON(t *testing.T) {
           "warning": "",
           "last_error": "",
           "work": null,
-          "record": null
+          "record": null,
+          "generation": 0,
+          "last_exit": ""
         },
         {
           "kind": "statemachine",
@@ -250,7 +255,9 @@ func TestStatusJSON(t *testing.T) {
             "bytes": 4096,
             "gaps": 1,
             "failure": ""
-          }
+          },
+          "generation": 3,
+          "last_exit": "pid 9: killed by signal 9"
         }
       ],
       "links": [

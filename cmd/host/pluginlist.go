@@ -18,8 +18,6 @@ type listedPlugin struct {
 	Member     string `json:"member"`
 	MemberName string `json:"member_name"`
 	clusterdoc.Plugin
-	Generation uint32 `json:"generation"`
-	LastExit   string `json:"last_exit"`
 }
 
 func newPluginList() *cobra.Command {
@@ -61,10 +59,9 @@ A member that cannot be reached is named on standard error; exit code 3 then.`,
 func listedOf(st *hostv1.StatusResponse) []listedPlugin {
 	all := clusterdoc.PluginsOf(st)
 	list := make([]listedPlugin, len(all))
-	for i, p := range st.GetPlugins() {
+	for i := range all {
 		list[i] = listedPlugin{
 			Member: st.GetId(), MemberName: st.GetName(), Plugin: all[i],
-			Generation: p.GetGeneration(), LastExit: p.GetLastExit(),
 		}
 	}
 	return list

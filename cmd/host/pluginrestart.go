@@ -68,13 +68,12 @@ func replacing(cmd *cobra.Command, replace func(c *client.Client, endpoint, kind
 // restartedPlugin is the JSON of plugin restart.
 type restartedPlugin struct {
 	clusterdoc.Plugin
-	Generation uint32 `json:"generation"`
-	Paused     string `json:"paused,omitempty"`
+	Paused string `json:"paused,omitempty"`
 }
 
 func restartedOf(p *hostv1.PluginStatus) restartedPlugin {
 	shown := listedOf(&hostv1.StatusResponse{Plugins: []*hostv1.PluginStatus{p}})[0]
-	return restartedPlugin{shown.Plugin, shown.Generation, p.GetPaused()}
+	return restartedPlugin{shown.Plugin, p.GetPaused()}
 }
 
 // String is the plugin for people.

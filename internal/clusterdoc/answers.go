@@ -86,6 +86,7 @@ func PluginsOf(st *hostv1.StatusResponse) []Plugin {
 		all = append(all, Plugin{
 			Kind: p.GetKind(), Name: p.GetName(), Version: p.GetVersion(),
 			PID: p.GetPid(), State: p.GetState(), Attached: p.GetAttached(), Restarts: p.GetRestarts(), Warning: p.GetWarning(), LastError: p.GetLastError(), Work: work, Record: record,
+			Generation: p.GetGeneration(), LastExit: p.GetLastExit(),
 		})
 	}
 	return all

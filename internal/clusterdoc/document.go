@@ -119,6 +119,10 @@ type Plugin struct {
 	Work *PluginWork `json:"work"`
 	// Record is null of a plugin that is not recorded.
 	Record *PluginRecord `json:"record"`
+	// Generation is the number of its process since its host started; LastExit is how the
+	// process before has ended.
+	Generation uint32 `json:"generation"`
+	LastExit   string `json:"last_exit"`
 }
 
 // PluginRecord is the record of what a host and its plugin say to each other.
