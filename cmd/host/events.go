@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
 	"github.com/pontoon-raft/pontoon/client"
 	"github.com/pontoon-raft/pontoon/internal/events"
+	"github.com/pontoon-raft/pontoon/internal/pause"
 )
 
 // eventsAsked are the flags of events.
@@ -138,10 +140,16 @@ type eventPart struct {
 	start  uint64
 	part   *hostv1.EventsResponse // nil at the end
 	err    error
+	again  bool // the member is asked again
 }
 
-// follow sends all parts of the answer of one member, and its end.
+// eventsAgain is how long after an answer that was broken off the member is asked again.
+const eventsAgain = time.Second
+
+// follow sends all parts of the answer of one member, and its end. An answer that goes on is
+// asked for again when its member was gone, from the event after the last one.
 func (s *eventShow) follow(ctx context.Context, c *client.Client, from int, endpoint string, req *hostv1.EventsRequest) {
+	req = proto.CloneOf(req)
 	p := eventPart{from: from, member: endpoint}
 	send := func(p eventPart) error {
 		select {
@@ -151,13 +159,35 @@ func (s *eventShow) follow(ctx context.Context, c *client.Client, from int, endp
 			return context.Cause(ctx)
 		}
 	}
-	err := c.Events(ctx, endpoint, req, func(part *hostv1.EventsResponse) error {
-		if h := part.GetHeader(); h != nil {
-			p.member, p.start = h.GetMember(), h.GetStart()
+	for gone := false; ; {
+		err := c.Events(ctx, endpoint, req, func(part *hostv1.EventsResponse) error {
+			gone = false
+			if h := part.GetHeader(); h != nil {
+				p.member, p.start = h.GetMember(), h.GetStart()
+			}
+			if e := part.GetEvent(); e != nil {
+				req.After, req.AfterStart = e.GetNumber(), p.start
+			}
+			p.part = part
+			return send(p)
+		})
+		again := req.GetFollow() && p.start != 0 && isAway(err)
+		if !again || !gone {
+			end := p
+			end.part, end.err, end.again = nil, err, again
+			_ = send(end)
 		}
-		p.part = part
-		return send(p)
-	})
-	p.part, p.err = nil, err
-	_ = send(p)
+		if gone = true; !again || !pause.For(ctx, eventsAgain) {
+			return
+		}
+	}
+}
+
+// isAway tells whether a member has ended, or cannot be reached: it may be back.
+func isAway(err error) bool {
+	switch client.Reason(err) {
+	case client.ReasonUnreachable, client.ReasonConnectionLost, "stopping":
+		return true
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
+	"github.com/pontoon-raft/pontoon/client"
 )
 
 // The events of several members are shown by time, and each member's in the order of their
@@ -45,5 +46,17 @@ func TestEventsThatCannotBeMeant(t *testing.T) {
 		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), "--") {
 			t.Errorf("%q: %v", args, err)
 		}
+	}
+}
+
+// A member that is followed is asked again if it may be back, and not if it refuses.
+func TestAFollowedMemberIsAskedAgainIfItMayBeBack(t *testing.T) {
+	for reason, want := range map[string]bool{"unreachable": true, "connection_lost": true, "stopping": true, "unauthenticated": false, "malformed": false} {
+		if err := (&client.Error{Reason: reason}); isAway(err) != want {
+			t.Errorf("%s: away %t, want %t", reason, isAway(err), want)
+		}
+	}
+	if isAway(nil) {
+		t.Error("an answer that has ended is broken off")
 	}
 }

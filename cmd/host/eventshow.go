@@ -57,6 +57,8 @@ func (s *eventShow) run(ctx context.Context, c *client.Client, endpoints []strin
 		select {
 		case p := <-s.feed:
 			switch {
+			case p.part == nil && p.again:
+				report(s.cmd, fmt.Errorf("member %s is asked again and again: %w", p.member, p.err))
 			case p.part == nil:
 				open--
 				if p.err != nil && ctx.Err() == nil {

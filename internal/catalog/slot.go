@@ -218,6 +218,7 @@ func (s *Slot) startFailed(err error) error {
 	if startErr.Permanent {
 		s.causes = causes{first: err}
 		s.state = Failed
+		s.catalog.options.Logger.Error("plugin cannot be started", "event", events.Plugin, "kind", string(s.plan.kind), "plugin", s.info.Name, "error", err)
 		return err
 	}
 	s.crashedLocked(err)
