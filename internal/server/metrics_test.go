@@ -14,9 +14,9 @@ import (
 )
 
 // ofOthers tells the metrics that plugins, internal/api and core have of their own: they begin with
-// a kind, with api, certificate or client_handshakes. Whether these are documented is for their own
+// a kind, with api, certificate, client_handshakes or events. Whether these are documented is for their own
 // tests to say.
-var ofOthers = regexp.MustCompile(`^pontoon_(storage|transport|statemachine|api|certificate|client_handshakes)_`)
+var ofOthers = regexp.MustCompile(`^pontoon_(storage|transport|statemachine|api|certificate|client_handshakes|events)_`)
 
 // docs/metrics.md has a row for each metric, with its labels, and no others.
 func TestMetricsAreDocumented(t *testing.T) {
