@@ -57,6 +57,7 @@ func TestAClusterIsRestoredFromABackupThatWasTakenWhileItServed(t *testing.T) {
 	if out := c.nodes[0].run(t, "snapshot", "inspect", file); !strings.Contains(out, s.SHA256) {
 		t.Errorf("inspect does not say the same sum: %s", out)
 	}
+	drilled := c.nodes[0].drill(t, file)
 	for _, n := range c.nodes {
 		n.kill()
 		if err := os.RemoveAll(n.data); err != nil {
@@ -70,9 +71,65 @@ func TestAClusterIsRestoredFromABackupThatWasTakenWhileItServed(t *testing.T) {
 	if _, ok := c.get(t, "before"); !ok {
 		t.Fatal("the restored cluster lacks what was acknowledged before the backup")
 	}
+	again, _ := c.save(t)
+	if other := c.nodes[2].drill(t, again); other.Hash == "" || other.Hash != drilled.Hash {
+		t.Errorf("the restored state has the hash %q, and that of the backup %q", other.Hash, drilled.Hash)
+	}
 	put(t, c.nodes[1], "after")
 	c.checked(t)
 	c.stop()
+}
+
+// A drilled is the JSON of snapshot restore --drill.
+type drilled struct {
+	Hash string `json:"hash"`
+}
+
+// drill restores the node's state machine from a file, for trial.
+func (n *node) drill(t *testing.T, file string) (d drilled) {
+	t.Helper()
+	out := n.run(t, "snapshot", "restore", file, "--config", n.config, "--drill", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return d
+}
+
+// A backup that no state machine of the configuration can be restored from is found by the drill, and
+// so is a damaged one. Nothing is left of either.
+func TestADrillFindsABackupThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	put(t, c.nodes[0], "only")
+	file, _ := c.save(t)
+	c.stop()
+	temporary := t.TempDir()
+	drill := func(file, config string) (string, int) {
+		cmd := hostCommand(t, "snapshot", "restore", file, "--config", config, "--drill")
+		cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
+		out, _ := cmd.CombinedOutput()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2] ^= 1
+	damaged := filepath.Join(t.TempDir(), "damaged")
+	if err := os.WriteFile(damaged, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := drill(damaged, c.nodes[0].config); code != 4 || !strings.Contains(out, "checksum is wrong") {
+		t.Errorf("a damaged one: code %d, %s", code, out)
+	}
+	counter := counterProgram(t)
+	c.nodes[0].external(counter, sumOf(t, counter))
+	if out, code := drill(file, c.nodes[0].config); code == 0 || !strings.Contains(out, "the snapshot is of the state machine") {
+		t.Errorf("one of another state machine: code %d, %s", code, out)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("of the drills there are left %v, %v", left, err)
+	}
 }
 
 // A cluster at rest, without any snapshot, makes one for a backup; the leader and a member by

@@ -11,6 +11,7 @@ import (
 	"github.com/pontoon-raft/pontoon/core"
 	"github.com/pontoon-raft/pontoon/internal/maintenance"
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/plugins"
 )
 
 func newSnapshotRestore() *cobra.Command {
@@ -30,14 +31,23 @@ It is a cluster of its own. The cluster that the snapshot came from may go on
 beside it: members of the one refuse those of the other, even at addresses that
 were mixed up. For a drill beside a live cluster give it another id as well, so
 that clients and certificates tell them apart: --new-cluster-id, on every
-member the same, and cluster.id in the configuration.`,
+member the same, and cluster.id in the configuration.
+
+With --drill nothing is made that stays: the state machine of the configuration is
+restored from the file in a directory of its own, its state's hash is printed, and
+all is removed. So each backup can be tried, also on the machine of a member.`,
 		Example: `  host snapshot restore backup.pontoon --config n1.yaml
-  host snapshot restore backup.pontoon --config drill1.yaml --new-cluster-id d811`,
+  host snapshot restore backup.pontoon --config drill1.yaml --new-cluster-id d811
+  host snapshot restore backup.pontoon --config n1.yaml --drill`,
 		Args: args(cobra.ExactArgs(1)),
 	}
 	flags, out := addOffline(cmd), addOutput(cmd)
 	newID := cmd.Flags().String("new-cluster-id", "", "another `id` for the restored cluster, in hex, or the word random")
+	drill := cmd.Flags().Bool("drill", false, "restore a state machine for trial, and print the hash of its state")
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if *drill {
+			return drillSnapshot(cmd, flags, out, given[0])
+		}
 		cluster, err := newClusterID(cmd, *newID)
 		if err != nil {
 			return err
@@ -58,6 +68,25 @@ member the same, and cluster.id in the configuration.`,
 		})
 	}
 	return cmd
+}
+
+// drillSnapshot restores the configured state machine from a file, for trial.
+func drillSnapshot(cmd *cobra.Command, flags offlineFlags, out *format, file string) error {
+	node, c, err := flags.need(cmd)
+	if err != nil {
+		return err
+	}
+	node.Spec, node.Config = pluginSpec(plugins.StateMachine, &c.StateMachine), c.StateMachine.Config
+	d, err := maintenance.Drill(cmd.Context(), file, *node)
+	if err != nil {
+		return err
+	}
+	hash := "it has no hash of its state"
+	if d.Hash != "" {
+		hash = d.HashName + " of its state is " + d.Hash
+	}
+	return out.line(cmd, d, "%s %s is restored from the snapshot of index %d, %d bytes, and removed again: %s\n",
+		d.Plugin, d.Version, d.Snapshot.Index, d.Snapshot.Bytes, hash)
 }
 
 // newClusterID reads the flag; 0 if it was not given.
