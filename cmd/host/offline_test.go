@@ -396,6 +396,11 @@ func TestMigrateEndsWhatWasKilled(t *testing.T) {
 		os.Rename(filepath.Join(dir, "storage"), filepath.Join(dir, move.Left))); err != nil {
 		t.Fatal(err)
 	}
+	for _, read := range []string{"inspect", "verify"} {
+		if o := host(t, "log", read, "--data-dir", dir); o.code != exitOK || !strings.Contains(o.stdout, "12") {
+			t.Errorf("log %s meanwhile: code %d: %s%s", read, o.code, o.stdout, o.stderr)
+		}
+	}
 	args := []string{"storage", "migrate", "--config", singleConfig, "--data-dir", dir, "--to", "pebble"}
 	if o := host(t, args...); o.code != exitOK || !strings.Contains(o.stdout, "an interrupted migration is ended") || !strings.Contains(o.stdout, "storage.wal.1") {
 		t.Errorf("code %d: %s%s", o.code, o.stdout, o.stderr)

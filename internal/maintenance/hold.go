@@ -17,10 +17,18 @@ func hold(dataDir string) (release func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if move, err := datadir.NotedMove(dataDir); err == nil && move != nil {
-		return nil, errors.Join(fmt.Errorf("%w: a move of the store to the backend %s was interrupted: start the host of this member once, which settles it", ErrRefused, move.To), release())
+	if err := mustNotMove(dataDir); err != nil {
+		return nil, errors.Join(err, release())
 	}
 	return release, nil
+}
+
+// mustNotMove refuses a data directory in which a move of the store is under way.
+func mustNotMove(dataDir string) error {
+	if move, err := datadir.NotedMove(dataDir); err == nil && move != nil {
+		return fmt.Errorf("%w: a move of the store to the backend %s was interrupted: start the host of this member once, which settles it", ErrRefused, move.To)
+	}
+	return nil
 }
 
 // take takes a data directory in any state.

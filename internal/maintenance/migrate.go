@@ -36,7 +36,7 @@ type Migration struct {
 // it still covers: entries before it, kept for followers, are not copied.
 func Migrate(ctx context.Context, place Place, from *Node, to Node) (m Migration, err error) {
 	m = Migration{From: place.Backend, To: to.Spec.Name, Dir: place.Dir}
-	if err := errors.Join(mustBeInPlace(place.Dir), mustNotBeLeft(place.Dir)); err != nil {
+	if err := errors.Join(mustNotMove(place.Data), mustBeInPlace(place.Dir), mustNotBeLeft(place.Dir)); err != nil {
 		return m, err
 	}
 	if filepath.Base(place.Dir) != string(plugins.Storage) {

@@ -42,7 +42,8 @@ type Place struct {
 }
 
 // Locate finds the storage directory below a node's data directory. The
-// storage directory itself is accepted too.
+// storage directory itself is accepted too. While a move that was interrupted has left the
+// place empty, it is that of the store before, which is whole: no node has run with the copy.
 func Locate(dataDir string) (Place, error) {
 	inside := filepath.Join(dataDir, string(plugins.Storage))
 	for _, p := range []Place{{Data: dataDir, Dir: inside}, {Data: filepath.Dir(filepath.Clean(dataDir)), Dir: dataDir}} {
@@ -55,7 +56,24 @@ func Locate(dataDir string) (Place, error) {
 			return p, nil
 		}
 	}
+	if p, found, err := locateLeft(dataDir); found || err != nil {
+		return p, err
+	}
 	return Place{}, fmt.Errorf("%s: %w; give the data directory of a node", dataDir, ErrNoStore)
+}
+
+// locateLeft finds the store that a move was interrupted with between its two renames.
+func locateLeft(dataDir string) (p Place, found bool, err error) {
+	move, err := datadir.NotedMove(dataDir)
+	if err != nil || move == nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return p, false, err
+	}
+	p = Place{Data: dataDir, Dir: filepath.Join(dataDir, move.Left)}
+	p.Backend, found, err = look(p.Dir)
+	return p, found, err
 }
 
 // mustBeInPlace refuses a directory that is a symbolic link: what is to come in its place would
