@@ -55,7 +55,9 @@ func (c *cluster) exchange(n *node, program live.Program, leader *node) {
 	n.program = program
 	n.startReady()
 	n.await("to install a snapshot", func() bool { return strings.Contains(n.host.Log(), `"snapshot installed"`) })
-	leader.await("to have sent it", func() bool { return strings.Contains(leader.host.Log(), `"snapshot sent","to":"`+n.id()+`"`) })
+	leader.await("to have sent it", func() bool {
+		return strings.Contains(leader.host.Log(), `"snapshot sent","event":"snapshot","to":"`+n.id()+`"`)
+	})
 }
 
 // endsAsOlder checks that the host of a node ends with the sentence of a build that is
