@@ -24,8 +24,12 @@ type SnapshotInfo struct {
 // ReadSnapshot implements Service. It holds back neither the log nor the next snapshot: the
 // storage keeps one that is open readable, and a backup needs no entries after it.
 func (s *Server) ReadSnapshot(ctx context.Context, newest bool, begin func(SnapshotInfo) error, chunk func([]byte) error) error {
-	if err := s.refusal(); err != nil && !newest {
-		return err
+	// A member whose state is not that of a majority has snapshots of a wrong state. One that is
+	// quarantined over an entry has sound ones of before.
+	if q := s.isolated.Load(); q != nil && (q.Parted || !newest) {
+		if err := s.refusal(); err != nil { // else it is over by now
+			return err
+		}
 	}
 	if !s.readingSnapshot.TryLock() {
 		return &Error{Err: ErrTooManyRequests, Detail: "this member sends a snapshot to another client", RetryAfter: s.cfg.Election}

@@ -154,6 +154,24 @@ func TestADoubtfulSnapshotIsNotABackup(t *testing.T) {
 	})
 }
 
+// A member whose state is not that of a majority gives no snapshot, not even the newest. One that is
+// quarantined over an entry has a sound one.
+func TestAPartedMemberGivesNoSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.one("a")
+		if g := <-w.readSnapshot(t.Context(), false); g.err != nil {
+			t.Fatal(g.err)
+		}
+		for _, parted := range []bool{true, false} {
+			w.s.isolated.Store(&Quarantine{Index: 1, Parted: parted})
+			if g := <-w.readSnapshot(t.Context(), true); parted == (g.err == nil) || parted && !errors.Is(g.err, ErrQuarantined) {
+				t.Errorf("parted %v: %v", parted, g.err)
+			}
+		}
+	})
+}
+
 // failing is a snapshot that cannot be saved.
 type failing struct {
 	statemachine.Snapshot
