@@ -126,19 +126,22 @@ func (m *Manager) tell(w *word, assignments []string) {
 // A word is what systemd was told last.
 type word struct {
 	watchdog bool
-	ready    bool
+	ready    bool // the process was ready once
+	told     bool // that it is ready
 	status   string
 	extended time.Time
 	failed   bool
 }
 
-// again forgets what was told, so that all of it is told again.
-func (w *word) again() { w.ready, w.status, w.extended = false, "", time.Time{} }
+// again forgets what was told, so that all of it is told again. A process that was ready stays
+// one: its watchdog is fed.
+func (w *word) again() { w.told, w.status, w.extended = false, "", time.Time{} }
 
 // of are the assignments that tell c.
 func (w *word) of(c Condition, now time.Time) (list []string) {
-	if !w.ready && c.NotReady == nil {
-		w.ready = true
+	w.ready = w.ready || c.NotReady == nil
+	if w.ready && !w.told {
+		w.told = true
 		list = append(list, daemon.SdNotifyReady)
 	}
 	if text := c.status(); text != w.status {

@@ -156,6 +156,25 @@ func TestALostWordIsSaidAgain(t *testing.T) {
 	})
 }
 
+// A word that is lost makes no process that was ready one that starts: its watchdog is fed, though it
+// serves no more.
+func TestALostWordStarvesNoWatchdog(t *testing.T) {
+	run(t, 8*time.Second, func(f *fakeSystemd, p *process, _ context.CancelFunc) {
+		p.is(Condition{Text: "leads"})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		f.take()
+		f.fails(errors.New("no buffer space"))
+		p.is(Condition{NotReady: errors.New("the storage starts")})
+		time.Sleep(2 * time.Second)
+		f.fails(nil)
+		time.Sleep(time.Second)
+		says(t, f, "READY=1", "STATUS=the storage starts", "WATCHDOG=1")
+		time.Sleep(2 * time.Second)
+		says(t, f, "WATCHDOG=1", "WATCHDOG=1")
+	})
+}
+
 // A status is one short line, whatever a plugin has put into it.
 func TestAStatusIsOneLine(t *testing.T) {
 	for given, want := range map[string]string{
