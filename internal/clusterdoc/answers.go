@@ -1,7 +1,6 @@
 package clusterdoc
 
 import (
-	"cmp"
 	"fmt"
 
 	hostv1 "github.com/pontoon-raft/pontoon/api/host/v1"
@@ -21,15 +20,14 @@ type Row struct {
 
 // New puts the members' answers together and judges them. The leader is the one that
 // the member with the highest term follows. An answer under another id than the one that
-// was asked says nothing about the leader.
+// was asked, or of another cluster, says nothing about the leader.
 func New(rows []Row) Document {
-	d := Document{Members: []Member{}}
+	d := Document{ClusterID: clusterOf(rows), Members: []Member{}}
 	for _, r := range rows {
 		st := r.Status
-		if st == nil || r.Member != nil && st.GetId() != r.Member.GetId() {
+		if st.GetClusterId() != d.ClusterID || r.asAnother() {
 			continue
 		}
-		d.ClusterID = cmp.Or(d.ClusterID, st.GetClusterId())
 		if st.GetLeader() != "" && st.GetTerm() >= d.Term {
 			d.Leader, d.Term = st.GetLeader(), st.GetTerm()
 		}
@@ -39,6 +37,32 @@ func New(rows []Row) Document {
 	}
 	d.judge()
 	return d
+}
+
+// asAnother tells whether another member has answered than the one that was asked.
+func (r Row) asAnother() bool { return r.Member != nil && r.Status.GetId() != r.Member.GetId() }
+
+// clusterOf is the cluster that most members name which answer as themselves; of two that are
+// named as often the one that is named first. Endpoints that no member claims are heard
+// if no member is: one may be the address of another cluster by now.
+func clusterOf(rows []Row) string {
+	for _, claimed := range []bool{true, false} {
+		named, most := map[string]int{}, ""
+		for _, r := range rows {
+			if id := r.Status.GetClusterId(); id != "" && (r.Member != nil) == claimed && !r.asAnother() {
+				named[id]++
+			}
+		}
+		for _, r := range rows {
+			if id := r.Status.GetClusterId(); named[id] > named[most] {
+				most = id
+			}
+		}
+		if most != "" {
+			return most
+		}
+	}
+	return ""
 }
 
 // memberOf is one row. An endpoint that no member claims and at which none
@@ -62,7 +86,7 @@ func memberOf(r Row, cluster string) Member {
 		Level: st.GetLevel(), LevelUnderstood: st.GetLevelUnderstood(), Quarantine: quarantineOf(st), StorageMove: storageMoveOf(st),
 		CommandVersion: st.GetCommandVersion(), CommandVersions: commandVersionsOf(st),
 	}
-	if r.Member != nil && st.GetId() != r.Member.GetId() {
+	if r.asAnother() {
 		m.ID, m.Name, m.Error = r.Member.GetId(), r.Member.GetName(), fmt.Sprintf("%s answers as member %s", r.Endpoint, st.GetId())
 	}
 	if st.GetClusterId() != cluster {

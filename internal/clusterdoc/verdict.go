@@ -14,7 +14,7 @@ type Verdict string
 const (
 	// Healthy: all members answer, belong to one cluster, follow one leader in its
 	// term, have all plugins ready, warn of nothing that is a matter of health, and have
-	// a way to each other.
+	// a way to each other, and a quorum gets on with the log of the leader.
 	Healthy Verdict = "HEALTHY"
 	// Degraded: something is not well, and nothing shows that writes do not get
 	// committed.
@@ -80,6 +80,10 @@ func (d *Document) complaints() []string {
 	}
 	if leaders != 1 {
 		all = append(all, fmt.Sprintf("of the members that answer %d lead", leaders))
+	}
+	// A leader of a build before progress tells of no followers.
+	if l, t := d.leader(), d.Tolerance; l != nil && len(l.Progress) > 0 && t.Sound < t.Quorum {
+		all = append(all, fmt.Sprintf("of %d voters %d get on with the log of the leader, and the quorum is %d", t.Voters, t.Sound, t.Quorum))
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package clusterdoc
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,8 @@ func TestTheVerdictSaysWhetherSomethingGetsCommitted(t *testing.T) {
 		"another answers in its place": {func(r []Row) {
 			r[2].Status.Id, r[2].Status.Leader, r[2].Status.Term = "9", "9", 99
 		}, Degraded, "3: host3 answers as member 9", 0},
-		"a learner is no voter": {func(r []Row) { r[2].Member.Learner = true }, Healthy, "", 0},
+		"a quorum does not get on": {func(r []Row) { r[0].Status.Progress[0].StalledMs, r[0].Status.Progress[1].StalledMs = 1, 1 }, Degraded, "of 3 voters 1 get on with the log of the leader, and the quorum is 2", 0},
+		"a learner is no voter":    {func(r []Row) { r[2].Member.Learner = true }, Healthy, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows := three()
@@ -74,5 +76,26 @@ func TestTheVerdictSaysWhetherSomethingGetsCommitted(t *testing.T) {
 				t.Errorf("%d members, tolerance %+v, want %d failures", len(d.Members), d.Tolerance, c.failures)
 			}
 		})
+	}
+}
+
+// A member of another cluster, at an address that is asked, has no say about this one: wherever
+// its row is, and even if it has the id of a member.
+func TestAnotherClusterHasNoSay(t *testing.T) {
+	for name, at := range map[string]int{"first": 0, "last": 3} {
+		t.Run(name, func(t *testing.T) {
+			foreign := Row{Endpoint: "old", Status: &hostv1.StatusResponse{Id: "9", ClusterId: "c9", Role: "leader", Leader: "9", Term: 99}}
+			d := New(slices.Insert(three(), at, foreign))
+			if d.ClusterID != "c1" || d.Leader != "1" || d.Term != 7 || d.Verdict != Degraded || len(d.Reasons) != 1 {
+				t.Errorf("cluster %s, leader %s in term %d, %s: %q", d.ClusterID, d.Leader, d.Term, d.Verdict, d.Reasons)
+			}
+		})
+	}
+	rows := three()
+	rows[0].Status.ClusterId, rows[0].Status.Term, rows[0].Status.Role = "c9", 99, "follower"
+	rows[1].Status.Leader, rows[2].Status.Leader = "2", "2"
+	rows[1].Status.Role = "leader"
+	if d := New(rows); d.ClusterID != "c1" || d.Leader != "2" || d.Term != 7 {
+		t.Errorf("cluster %s, leader %s in term %d: %q", d.ClusterID, d.Leader, d.Term, d.Reasons)
 	}
 }
