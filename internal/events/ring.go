@@ -72,10 +72,12 @@ func (r *Ring) add(e *Event) {
 	}
 }
 
-// same is the place of the event that e is once more; -1 if there is none. It needs r.mu.
+// same is the place of the event that e is once more; -1 if there is none. After a clock was set
+// back the pause is not known, and e is another event. It needs r.mu.
 func (r *Ring) same(e *Event) int {
 	for i := len(r.events) - 1; i >= max(0, len(r.events)-lookBack); i-- {
-		if before := r.events[i]; before.same(e) && e.Time.Sub(before.Time) < repeatWithin {
+		before := r.events[i]
+		if pause := e.Time.Sub(before.Time); pause >= 0 && pause < repeatWithin && before.same(e) {
 			return i
 		}
 	}
