@@ -92,7 +92,7 @@ func (o *eventsAsked) request(cmd *cobra.Command) (*hostv1.EventsRequest, error)
 	if err != nil || ago < 0 {
 		return nil, &usageError{cmd.CommandPath(), "--since is how long ago, as 90m, or the number of an event"}
 	}
-	req.SinceUnixMs = uint64(time.Now().Add(-ago).UnixMilli())
+	req.SinceUnixMs = uint64(max(0, time.Now().Add(-ago).UnixMilli()))
 	return req, nil
 }
 

@@ -49,6 +49,15 @@ func TestEventsThatCannotBeMeant(t *testing.T) {
 	}
 }
 
+// A time before 1970 is before all events, and not after them.
+func TestALongTimeAgoIsBeforeAllEvents(t *testing.T) {
+	o := eventsAsked{since: "1000000h"}
+	req, err := o.request(newRoot())
+	if err != nil || req.GetSinceUnixMs() != 0 {
+		t.Errorf("since %d, %v", req.GetSinceUnixMs(), err)
+	}
+}
+
 // A member that is followed is asked again if it may be back, and not if it refuses.
 func TestAFollowedMemberIsAskedAgainIfItMayBeBack(t *testing.T) {
 	for reason, want := range map[string]bool{"unreachable": true, "connection_lost": true, "stopping": true, "unauthenticated": false, "malformed": false} {
