@@ -70,7 +70,7 @@ func (s *Server) expire(now time.Time) {
 	withdrawn := withdraw(n, func(id node.RequestID) bool { return late[id.Number] != nil })
 	type ended struct {
 		done      func(Result, error)
-		start     time.Time
+		w         *waiter
 		withdrawn bool
 	}
 	var list []ended
@@ -80,7 +80,7 @@ func (s *Server) expire(now time.Time) {
 			continue // its outcome came meanwhile
 		}
 		if w.done != nil {
-			list = append(list, ended{s.release(w), w.start, withdrawn[number]})
+			list = append(list, ended{s.release(w), w, withdrawn[number]})
 		}
 		over := s.over(w, now)
 		if over && !withdrawn[number] {
@@ -97,8 +97,8 @@ func (s *Server) expire(now time.Time) {
 		if e.withdrawn {
 			outcome, err = refused, s.notHandedIn
 		}
-		s.metrics.ended(outcome, e.start, now)
-		e.done(Result{}, err(e.start, now))
+		s.metrics.ended(outcome, e.w, now)
+		e.done(Result{}, err(e.w.start, now))
 	}
 }
 
@@ -107,21 +107,21 @@ func (s *Server) expire(now time.Time) {
 // their time is up.
 func (s *Server) unanswered(ids []node.RequestID) {
 	type ended struct {
-		done  func(Result, error)
-		start time.Time
+		done func(Result, error)
+		w    *waiter
 	}
 	var list []ended
 	s.mu.Lock()
 	for _, id := range ids {
 		if w := s.waiters[id.Number]; w != nil && w.done != nil {
-			list = append(list, ended{s.release(w), w.start})
+			list = append(list, ended{s.release(w), w})
 		}
 	}
 	s.mu.Unlock()
 	now := time.Now()
 	for _, e := range list {
-		s.metrics.ended(unknown, e.start, now)
-		detail := fmt.Sprintf("after %v", now.Sub(e.start).Round(time.Millisecond))
+		s.metrics.ended(unknown, e.w, now)
+		detail := fmt.Sprintf("after %v", now.Sub(e.w.start).Round(time.Millisecond))
 		e.done(Result{}, s.hint(&Error{Err: ErrConnectionLost, Detail: detail}))
 	}
 }

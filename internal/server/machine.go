@@ -175,7 +175,11 @@ func (s *Server) answer(items []work, results []Result) {
 	}
 	now := time.Now()
 	for i := range list {
-		s.metrics.ended(applied, list[i].w.start, now)
+		outcome := applied
+		if list[i].err != nil { // a change that the members of its place in the log do not admit
+			outcome = refused
+		}
+		s.metrics.ended(outcome, list[i].w, now)
 		list[i].w.done(list[i].result, list[i].err)
 	}
 }

@@ -121,7 +121,7 @@ func (s *Server) reject(r rejection) {
 	now := time.Now()
 	for _, w := range failed {
 		if !isChange {
-			s.metrics.ended(refused, w.start, now)
+			s.metrics.ended(refused, w, now)
 		}
 		w.done(Result{}, reason)
 	}

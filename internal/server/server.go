@@ -219,13 +219,13 @@ func (s *Server) Detach(reason error) {
 		switch {
 		case w.done == nil:
 		case !withdrawn[number]:
-			s.metrics.ended(unknown, w.start, now)
+			s.metrics.ended(unknown, w, now)
 			w.done(Result{}, &Error{Err: reason})
 		case stopping:
-			s.metrics.ended(refused, w.start, now)
+			s.metrics.ended(refused, w, now)
 			w.done(Result{}, &Error{Err: ErrStopping})
 		default:
-			s.metrics.ended(refused, w.start, now)
+			s.metrics.ended(refused, w, now)
 			w.done(Result{}, &Error{Err: ErrNotReady, Detail: "the storage plugin is starting", RetryAfter: s.cfg.Tick})
 		}
 	}

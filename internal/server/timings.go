@@ -126,8 +126,11 @@ func split(hop, work prometheus.Observer, total, took time.Duration) {
 // Timings are what the parts of the host observe that are not the server.
 func (s *Server) Timings() *Timings { return s.metrics.timings }
 
-// ended counts a request whose client was answered.
-func (m *metrics) ended(o verdict, start, now time.Time) {
+// ended counts a request whose client was answered. A membership change waits for more than a
+// proposal does, so that its time is not among theirs.
+func (m *metrics) ended(o verdict, w *waiter, now time.Time) {
 	m.proposals[o].Inc()
-	m.timings.proposals[o].Observe(now.Sub(start).Seconds())
+	if !w.change {
+		m.timings.proposals[o].Observe(now.Sub(w.start).Seconds())
+	}
 }

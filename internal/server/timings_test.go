@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/pontoon-raft/pontoon/internal/member"
+	"github.com/pontoon-raft/pontoon/internal/node"
 	"github.com/pontoon-raft/pontoon/plugins/statemachine"
 )
 
@@ -129,6 +130,52 @@ func TestProposalsAreTimedByTheirOutcome(t *testing.T) {
 	})
 }
 
+// A membership change is not a proposal of a client, whatever becomes of it: it counts among the
+// requests that were answered, by its outcome, and its time is not among those of proposals.
+func TestChangesAreNotTimedAsProposals(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(w *world, id node.RequestID)
+		want verdict
+	}{
+		"applied": {func(w *world, id node.RequestID) {
+			w.s.answer([]work{{apply: node.Apply{Changes: []node.ChangeResult{{ID: id}}}}}, nil)
+		}, applied},
+		"not admitted at its place in the log": {func(w *world, id node.RequestID) {
+			w.s.answer([]work{{apply: node.Apply{Changes: []node.ChangeResult{{ID: id, Err: member.ErrExists}}}}}, nil)
+		}, refused},
+		"dropped by raft":    {func(w *world, id node.RequestID) { w.s.Rejected([]node.RequestID{id}, node.ErrDropped) }, refused},
+		"lost on the way":    {func(w *world, id node.RequestID) { w.s.Unanswered([]node.RequestID{id}) }, unknown},
+		"its time is up":     {func(*world, node.RequestID) { time.Sleep(time.Minute) }, unknown},
+		"the storage starts": {func(w *world, _ node.RequestID) { w.s.Detach(ErrStorageRestart) }, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				registry := prometheus.NewRegistry()
+				w := newWorld(t, func(cfg *Config) { cfg.Metrics = registry })
+				change, answered := w.s.newWaiter(0, 0, nil), make(chan struct{})
+				change.change, change.done = true, func(Result, error) { close(answered) }
+				id := w.s.newRequest()
+				if _, err := w.s.register(id, change); err != nil {
+					t.Fatal(err)
+				}
+				c.end(w, id)
+				<-answered
+				for o := range verdicts {
+					wantMeasured(t, measured(t, registry, "proposal_duration_seconds", o.String()), o.String(), 0, 0)
+					want := 0.0
+					if o == c.want {
+						want = 1
+					}
+					var got dto.Metric
+					if err := w.s.metrics.proposals[o].Write(&got); err != nil || got.GetCounter().GetValue() != want {
+						t.Errorf("%v requests are %v, want %v (%v)", got.GetCounter().GetValue(), o, want, err)
+					}
+				}
+			})
+		})
+	}
+}
+
 // A plugin's word counts up to the time that has passed: one that lies makes its own time no
 // longer, nor that of the way negative.
 func TestAPluginSaysNoLongerTimeThanPassed(t *testing.T) {
@@ -185,9 +232,10 @@ func TestAnObservationAllocatesNothing(t *testing.T) {
 func BenchmarkAWritesObservations(b *testing.B) {
 	m := newMetrics(New(Config{}), nil)
 	start := time.Now()
+	w := &waiter{start: start}
 	for b.Loop() {
 		for range 30 {
-			m.ended(applied, start, start.Add(time.Millisecond))
+			m.ended(applied, w, start.Add(time.Millisecond))
 			m.timings.Queued().Observe(0.001)
 		}
 		now := time.Now()
