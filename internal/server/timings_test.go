@@ -214,6 +214,21 @@ func TestRoundTripsOfRemovedMembersGo(t *testing.T) {
 	})
 }
 
+// A scrape may see the members as they were before a new one came, whose round trips the leader
+// observes already: those after it are measured all the same.
+func TestRoundTripsOfANewMemberStay(t *testing.T) {
+	registry, known := prometheus.NewRegistry(), false
+	timings := NewTimings()
+	timings.trips.gone = func(member.ID) bool { return !known }
+	registry.MustRegister(timings.trips)
+	trip := timings.RoundTrip(2)
+	trip.Observe(0.001)
+	wantMeasured(t, measured(t, registry, "peer_round_trip_seconds"), "before it is known", 0, 0)
+	known = true
+	trip.Observe(0.003)
+	wantMeasured(t, measured(t, registry, "peer_round_trip_seconds"), "after that", 1, 3*time.Millisecond)
+}
+
 // An observation needs no memory, and so no garbage is collected for it.
 func TestAnObservationAllocatesNothing(t *testing.T) {
 	timings := NewTimings()

@@ -12,7 +12,7 @@ import (
 
 // roundTrips are the histograms of the round trips to the other members. Those of members
 // that the cluster does not have any more go with the next scrape. The raft goroutine asks
-// for one, so mu is held for moments, and nothing is waited for meanwhile.
+// for them, so mu is held for moments, and nothing is waited for meanwhile.
 type roundTrips struct {
 	desc *prometheus.Desc
 	// gone tells whether the cluster does not have a member any more; set before the first use.
@@ -35,8 +35,21 @@ func newRoundTrips() *roundTrips {
 	}
 }
 
+// A trip observes the round trips to one member. It looks for the histogram each time: a scrape
+// that saw the members as they were before this one came has taken the histogram away.
+type trip struct {
+	of *roundTrips
+	id member.ID
+}
+
+// Observe implements node.Observer.
+func (t trip) Observe(seconds float64) { t.of.histogram(t.id).Observe(seconds) }
+
 // observer is that of one member.
-func (r *roundTrips) observer(id member.ID) node.Observer {
+func (r *roundTrips) observer(id member.ID) node.Observer { return trip{r, id} }
+
+// histogram is that of one member.
+func (r *roundTrips) histogram(id member.ID) prometheus.Histogram {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h, ok := r.of[id]
