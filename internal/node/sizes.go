@@ -19,6 +19,9 @@ func (s *sizes) appended(entries []*pb.Entry) {
 		return
 	}
 	before := entries[0].GetIndex() - 1
+	if n := len(s.marks); n > 0 && s.marks[n-1].index < before {
+		s.marks = nil // a snapshot was installed, and of the entries in it no size is known
+	}
 	bytes := s.upTo(before)
 	n := len(s.marks)
 	for n > 0 && s.marks[n-1].index > before {

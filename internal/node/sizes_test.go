@@ -50,6 +50,23 @@ func TestSizesAreExactAtTheEndsOfAppends(t *testing.T) {
 	}
 }
 
+// A snapshot that is installed leaves a gap, and of the entries in it no size is known: they count
+// as large as those after it on average.
+func TestEntriesOfAnInstalledSnapshotHaveASize(t *testing.T) {
+	var s sizes
+	s.appended(sized(1, 10, 10))
+	s.appended(sized(1001, 100, 300))
+	for _, c := range []struct{ low, high, want uint64 }{
+		{1000, 1002, 400},
+		{500, 1000, 100_000},
+		{2, 1002, 200_000},
+	} {
+		if got := s.between(c.low, c.high); got != c.want {
+			t.Errorf("above %d up to %d: %d bytes, want %d", c.low, c.high, got, c.want)
+		}
+	}
+}
+
 // However many appends there were, the marks are bounded, and a size is off by no more than
 // what lies between two marks, and by an append for each whose end was overwritten.
 func TestSizesAreNeverFarOff(t *testing.T) {
