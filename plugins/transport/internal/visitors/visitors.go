@@ -7,7 +7,9 @@ import (
 	"sync"
 )
 
-// Visitors are the connections there are. All methods may be called at any time by anyone.
+// Visitors are the connections there are. All methods may be called at any time by any goroutine.
+// Connections come in by Enter or by EnterFree, and not by both: one that does not give way
+// cannot make room for one that does.
 type Visitors struct {
 	total, each int
 
