@@ -5,6 +5,7 @@
 
 const HEAD = 5
 const MAX_MESSAGE = 64 << 20 // P-31
+const NONE = new Uint8Array(0)
 
 // A Deframer gives each message to take, as bytes of its own, with its kind. limit is the most
 // that one of a kind has.
@@ -15,7 +16,7 @@ class Deframer {
     this.head = Buffer.alloc(HEAD)
     this.headed = 0
     this.filled = 0
-    this.pieces = []
+    this.body = NONE
   }
 
   // push takes bytes. It throws a RangeError for a message that is too large.
@@ -35,27 +36,25 @@ class Deframer {
     return n
   }
 
-  // readBody keeps pieces, and no room for bytes that have not come.
+  // readBody copies what comes: a piece of a byte would keep hundreds. There is room for at most
+  // twice the bytes that have come.
   readBody (bytes, at) {
     const piece = bytes.subarray(at, at + this.length - this.filled)
-    this.filled += piece.length
-    if (this.filled < this.length) {
-      this.pieces.push(piece)
-      return piece.length
+    const filled = this.filled + piece.length
+    if (filled > this.body.length) {
+      const larger = new Uint8Array(Math.min(this.length, Math.max(filled, 2 * this.body.length)))
+      larger.set(this.body.subarray(0, this.filled))
+      this.body = larger
     }
-    const whole = new Uint8Array(this.length)
-    let to = 0
-    for (const p of [...this.pieces, piece]) {
-      whole.set(p, to)
-      to += p.length
-    }
-    this.done(whole)
+    this.body.set(piece, this.filled)
+    this.filled = filled
+    if (filled === this.length) this.done(this.body)
     return piece.length
   }
 
   done (whole) {
     this.headed = this.filled = 0
-    this.pieces = []
+    this.body = NONE
     this.take(whole, this.head[0])
   }
 }

@@ -5,6 +5,8 @@
 const assert = require('node:assert')
 const { EventEmitter } = require('node:events')
 const { test } = require('node:test')
+const v8 = require('node:v8')
+const vm = require('node:vm')
 
 const { Deframer } = require('./pontoon/deframe.js')
 const { Connection, Resets } = require('./pontoon/resets.js')
@@ -87,4 +89,21 @@ test('messages are whole, whatever pieces they come in', () => {
     for (const piece of cutInto(whole, size)) deframer.push(piece)
     assert.deepStrictEqual(got, texts.map(text => [text, 1]))
   }
+})
+
+test('a message that comes byte by byte has room for its bytes, and not for each piece', () => {
+  v8.setFlagsFromString('--expose-gc')
+  const collect = vm.runInNewContext('gc')
+  const deframer = new Deframer(() => {})
+  deframer.push(Buffer.from([0, 1, 0, 0, 0])) // 16 MiB
+  const kept = () => {
+    collect()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+  const before = kept()
+  for (let i = 0; i < 200_000; i++) deframer.push(Buffer.alloc(1))
+  const more = kept() - before
+  assert.ok(more < 8 << 20, `${more} bytes for 200,000`)
+  assert.strictEqual(deframer.filled, 200_000)
 })

@@ -13,7 +13,7 @@ const { addressText, listenOf, urlOf } = require('./pontoon/transport/address.js
 const { Book } = require('./pontoon/transport/book.js')
 const { Transport } = require('./pontoon/transport/core.js')
 const { Inbound } = require('./pontoon/transport/inbound.js')
-const { HELLO, MESSAGE } = require('./pontoon/transport/link.js')
+const { CHUNK, HEADER, HELLO, MESSAGE } = require('./pontoon/transport/link.js')
 
 const CALL = { group: 1, incarnation: 7 }
 const GREETED = 6
@@ -265,11 +265,25 @@ test('bytes of strangers that wait are bounded together', async t => {
   await until(() => node.core.intake.bytes.size === 0)
 })
 
+test('frames without bytes are bounded too, while nothing takes them', async t => {
+  const node = new Node(t, 1)
+  await node.start()
+  await node.peers({ id: 9, port: 1 })
+  const header = frame(HEADER, Buffer.from(encode('SnapshotHeader', { group: 1, from: 9, to: 1, bytes: 0 })))
+  const empty = Buffer.concat(Array(200_000).fill(frame(CHUNK, Buffer.alloc(0))))
+  const socket = await called(node, hello(9, 'snapshot'), header, empty)
+  await until(() => node.has(OFFERED).length === 1)
+  const [link] = node.core.links
+  await until(() => link.socket.isPaused() || link.frames.length === 200_000)
+  assert.ok(link.frames.length < 50_000, `${link.frames.length} frames wait`)
+  socket.destroy()
+})
+
 test('an offer that its sender takes back is gone, and one too many waits for no host (TR-39, TR-40)', async t => {
   const node = new Node(t, 1)
   await node.start()
   await node.peers({ id: 9, port: 1 })
-  const header = frame(0x73, Buffer.from(encode('SnapshotHeader', { group: 1, from: 9, to: 1, bytes: 0 })))
+  const header = frame(HEADER, Buffer.from(encode('SnapshotHeader', { group: 1, from: 9, to: 1, bytes: 0 })))
   const sockets = []
   for (let i = 0; i < 65; i++) sockets.push(await called(node, hello(9, 'snapshot'), header))
   await once(sockets[64].resume(), 'end') // it has got its verdict

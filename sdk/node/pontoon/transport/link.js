@@ -27,6 +27,7 @@ const MESSAGES = {
 
 const SMALL = 8 << 10 // bytes of a frame that is neither a message, nor a header, nor a chunk
 const PIECE = 64 << 10 // bytes of a chunk
+const EACH = 512 // what a frame that waits counts beside its bytes
 const WAITING = 1 << 20 // bytes that wait to be taken before the connection is read on
 const SILENCE = 5000 // ms without a byte after which a connection has broken: both ends rely on it
 
@@ -80,8 +81,9 @@ class Link {
   take (kind, raw) {
     if (this.error || kind === HEARTBEAT) return
     const body = MESSAGES[kind] ? decode(MESSAGES[kind], raw) : raw
-    this.frames.push({ kind, body, size: raw.length })
-    this.waiting += raw.length
+    const size = raw.length + EACH
+    this.frames.push({ kind, body, size })
+    this.waiting += size
     if (this.waiting > WAITING) this.socket.pause()
     this.wakeReader()
   }
