@@ -209,6 +209,33 @@ test('a mismatch is told once in an election timeout, and strangers are few', ()
   assert.strictEqual(events.length, 65)
 })
 
+test('a clock that is set ends no connection, and withholds no event', async t => {
+  const node = new Node(t, 1)
+  await node.start()
+  await node.peers()
+  const socket = await called(node, hello(9))
+  await until(() => node.core.links.size === 1)
+  const [link] = node.core.links
+  const events = []
+  const book = new Book(event => events.push(event), 20)
+  const says = store => ({ store, number: 0, founding: 0, voters: 0 })
+  book.set({ self: says(1), peers: [{ id: 2, store: 7 }] })
+  book.meet(2, says(8))
+  const now = Date.now
+  t.after(() => { Date.now = now })
+  Date.now = () => now() + 3_600_000
+  link.tick()
+  assert.strictEqual(link.error, null)
+  Date.now = () => now() - 3_600_000
+  const begun = performance.now()
+  while (events.length < 2 && performance.now() - begun < 2000) {
+    book.meet(2, says(8))
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+  assert.strictEqual(events.length, 2)
+  socket.destroy()
+})
+
 test('a host that takes nothing holds up connections, and not the plugin (TR-25)', async t => {
   const [a, b] = await pair(t)
   b.reading = false

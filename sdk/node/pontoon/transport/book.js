@@ -46,7 +46,7 @@ class Book {
   // peer may be delivered. Otherwise it returns the mismatch, which was told.
   meet (peer, greeting, stays = true) {
     const page = this.page(peer)
-    page.heard = Date.now()
+    page.heard = performance.now()
     const mismatch = judge(this.self, greeting, known(page))
     if (mismatch) {
       this.tell(peer, page, mismatch, JUDGED)
@@ -113,8 +113,8 @@ class Book {
   tell (peer, page, mismatch, verdict) {
     if (!page.member && !this.alone) return
     const line = `${mismatch.reason}/${verdict}`
-    const now = Date.now()
-    if (now - (page.said.get(line) || 0) < this.quiet) return
+    const now = performance.now()
+    if (now - page.said.get(line) < this.quiet) return
     page.said.set(line, now)
     this.notify(mismatch.event(peer, verdict))
   }
@@ -122,7 +122,7 @@ class Book {
   page (peer) {
     if (!this.pages.has(peer)) {
       this.makeRoom()
-      this.pages.set(peer, { member: false, named: 0, pinned: 0, last: NOTHING, again: false, heard: Date.now(), said: new Map() })
+      this.pages.set(peer, { member: false, named: 0, pinned: 0, last: NOTHING, again: false, heard: performance.now(), said: new Map() })
     }
     return this.pages.get(peer)
   }

@@ -15,7 +15,7 @@ class Callers {
   constructor (core) {
     this.core = core
     this.links = new Set()
-    this.warned = 0
+    this.warned = -AGAIN
   }
 
   // accept serves a connection to its end.
@@ -39,9 +39,9 @@ class Callers {
   admit (link) {
     if (this.links.size >= MOST) {
       const first = [...this.links].find(other => !other.standing || !this.core.peers.has(other.peer))
-      if (Date.now() - this.warned > AGAIN) {
+      if (performance.now() - this.warned > AGAIN) {
         console.warn('there are %d connections of others: one that is of no member gives way', MOST)
-        this.warned = Date.now()
+        this.warned = performance.now()
       }
       ;(first || link).end(new Error('too many connections'))
       this.links.delete(first)
@@ -99,7 +99,7 @@ class Callers {
   }
 
   renamed (link, greeting) {
-    const now = Date.now()
+    const now = performance.now()
     if (!(now - link.since < 1000)) Object.assign(link, { since: now, greetings: 0 })
     if (++link.greetings > GREETINGS) throw new Error('it says something new of itself too often')
     if (this.core.book.meet(link.peer, greeting)) throw new Error('its greeting does not fit')

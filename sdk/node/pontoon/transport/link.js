@@ -31,7 +31,7 @@ const EACH = 512 // what a frame that waits counts beside its bytes
 const WAITING = 1 << 20 // bytes that wait to be taken before the connection is read on
 const SILENCE = 5000 // ms without a byte after which a connection has broken: both ends rely on it
 
-// A Link is a connection. intake counts the bytes of frames that come, or wait to be taken.
+// A Link is a connection. Its times are of a clock that cannot be set. intake counts the bytes of frames that come, or wait to be taken.
 class Link {
   constructor (socket, most, intake) {
     this.socket = socket
@@ -41,7 +41,7 @@ class Link {
     this.error = null // why it ended
     this.reader = null
     this.writers = []
-    this.heard = Date.now()
+    this.heard = performance.now()
     const limit = kind => kind === MESSAGE || kind === HEADER ? most + SMALL : kind === CHUNK ? PIECE : SMALL
     this.deframer = new Deframer((raw, kind) => this.take(kind, raw), limit)
     this.intake = intake
@@ -57,7 +57,7 @@ class Link {
   }
 
   read (bytes) {
-    this.heard = Date.now()
+    this.heard = performance.now()
     try {
       this.deframer.push(bytes)
       this.count(this.deframer.filled + this.waiting)
@@ -107,7 +107,7 @@ class Link {
     if (this.error) return
     this.count(this.deframer.filled + this.waiting)
     if (this.waiting <= WAITING && this.socket.isPaused()) {
-      this.heard = Date.now()
+      this.heard = performance.now()
       this.socket.resume()
     }
   }
@@ -145,8 +145,8 @@ class Link {
   // tick sends a heartbeat, and ends a connection on which nothing comes. While its bytes wait
   // here nothing can come.
   tick () {
-    if (this.socket.isPaused()) this.heard = Date.now()
-    else if (Date.now() - this.heard > SILENCE) this.end(new Error(`nothing came for ${SILENCE} ms`))
+    if (this.socket.isPaused()) this.heard = performance.now()
+    else if (performance.now() - this.heard > SILENCE) this.end(new Error(`nothing came for ${SILENCE} ms`))
     else if (!this.socket.writableNeedDrain) this.send(HEARTBEAT, NONE)
   }
 
