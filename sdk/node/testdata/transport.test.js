@@ -134,8 +134,8 @@ function frame (kind, body) {
   return Buffer.concat([head, body])
 }
 
-function hello (from, lane = 'bulk') {
-  return frame(HELLO, Buffer.from(encode('link.Hello', { cluster: 3, from, to: 1, lane, greeting: { store: 9 } })))
+function hello (from, lane = 'bulk', store = 9) {
+  return frame(HELLO, Buffer.from(encode('link.Hello', { cluster: 3, from, to: 1, lane, greeting: { store } })))
 }
 
 // called is a connection to a node on which these bytes were sent.
@@ -275,6 +275,18 @@ test('callers that are of no member give way, and members keep their places', as
   assert.strictEqual(b.core.links.size, 4)
   for (const socket of callers) socket.destroy()
   await until(() => a.core.callers.links.size === 2)
+})
+
+test('connections for snapshots that do not come give way', async t => {
+  const [a] = await pair(t)
+  const callers = []
+  for (let i = 0; i < 510; i++) callers.push(await called(a, hello(2, 'snapshot', 72)))
+  await until(() => a.core.callers.links.size === 512 && a.core.links.size === 514)
+  const late = await called(a, hello(9))
+  const turnedAway = once(late.resume(), 'close').then(() => false)
+  const welcomed = once(late, 'data').then(() => true)
+  assert.ok(await Promise.race([turnedAway, welcomed]), 'there was no place for it')
+  for (const socket of [...callers, late]) socket.destroy()
 })
 
 test('bytes of strangers that wait are bounded together', async t => {

@@ -34,13 +34,13 @@ class Callers {
     finished()
   }
 
-  // admit gives a caller a place. If all are taken, the first one that is of no member, or has
-  // not shown that it is, gives way.
+  // admit gives a caller a place. If all are taken, the first one gives way that is of no member,
+  // has not shown that it is, or is for a snapshot whose header has not come.
   admit (link) {
     if (this.links.size >= MOST) {
-      const first = [...this.links].find(other => !other.standing || !this.core.peers.has(other.peer))
+      const first = [...this.links].find(other => !other.standing || !this.core.peers.has(other.peer) || (other.lane === SNAPSHOT && !other.arriving))
       if (performance.now() - this.warned > AGAIN) {
-        console.warn('there are %d connections of others: one that is of no member gives way', MOST)
+        console.warn('there are %d connections of others: one that is of no member, or brings no snapshot, gives way', MOST)
         this.warned = performance.now()
       }
       ;(first || link).end(new Error('too many connections'))

@@ -28,6 +28,7 @@ class Receiving {
     if (header.from !== link.peer || header.to !== core.id || header.group !== core.options.group) {
       throw new Error(`a snapshot from ${header.from} to ${header.to} of group ${header.group}`)
     }
+    link.arriving = true
     const verdict = this.offers.size >= OFFERS ? { later: true, text: 'too many snapshots wait' } : await this.offer(link, header)
     link.send(VERDICT, { ...verdict, text: Buffer.from(verdict.text || '').subarray(0, MAX_TEXT).toString() })
     link.finish()
