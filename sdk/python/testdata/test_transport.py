@@ -5,6 +5,7 @@ import json
 import queue
 import socket
 import threading
+import tracemalloc
 import unittest
 import unittest.mock
 import zlib
@@ -248,6 +249,16 @@ class Members(unittest.TestCase):
         socket.create_server((host, port)).close()
 
 
+class Drops:
+    """A connection on which two bytes come at a time."""
+
+    def settimeout(self, timeout):
+        pass
+
+    def recv(self, most):
+        return bytes((1, 2))
+
+
 class Strangers(unittest.TestCase):
     """Programs that reach the address."""
 
@@ -354,6 +365,14 @@ class Queues(unittest.TestCase):
 
 
 class Frames(unittest.TestCase):
+    def test_a_frame_that_comes_in_drops_has_room_for_its_bytes(self):
+        link = Link(Drops(), 1 << 20)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.assertEqual(link.take((1 << 18) + 1), bytes((1, 2)) * (1 << 17) + b"\1")
+        self.assertEqual(link.take(1), b"\2")
+        self.assertLess(tracemalloc.get_traced_memory()[1], 2 << 20)
+
     def test_a_length_is_refused_before_anything_of_it_is_read(self):
         one, other = socket.socketpair()
         with one, other:

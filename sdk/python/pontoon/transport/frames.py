@@ -93,16 +93,16 @@ class Link:
 
     def take(self, length):
         """So many bytes, each PIECE of which comes within the patience."""
-        parts, left, step, late = [], length, PIECE, time.monotonic() + self.patience
-        while left:
+        whole, step, late = bytearray(), PIECE, time.monotonic() + self.patience
+        while len(whole) < length:
             if self.at == len(self.got):
                 self.got, self.at = self.receive(late), 0
-            part = self.got[self.at : self.at + left]
-            parts.append(part)
-            self.at, left, step = self.at + len(part), left - len(part), step - len(part)
+            part = self.got[self.at : self.at + length - len(whole)]
+            whole += part
+            self.at, step = self.at + len(part), step - len(part)
             if step <= 0:
                 step, late = PIECE, time.monotonic() + self.patience
-        return b"".join(parts)
+        return bytes(whole)
 
     def receive(self, late):
         try:
