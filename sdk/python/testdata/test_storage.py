@@ -241,6 +241,12 @@ class Storages(unittest.TestCase):
                 got.append(part.WhichOneof("part"))
         self.assertEqual(got, ["header", "chunk"])
 
+    def test_a_directory_may_be_all_of_a_file_system(self):
+        self.core.close(self.request("CloseRequest"), None)
+        with tempfile.TemporaryDirectory() as self.path:
+            os.mkdir(os.path.join(self.path, "lost+found"))
+            self.opened(Log()).end()
+
     def test_marks_differ(self):
         self.assertNotEqual(mark_of("tape"), mark_of("disk"))
         self.assertRegex(mark_of("tape"), rb"^PONT[a-z2-7]{3}\x01$")

@@ -14,6 +14,7 @@ from ..errors import WrongIdentity
 from .errors import Corrupt, Locked
 
 LOCK, IDENTITY, PART = "LOCK", "identity", "identity.tmp"
+OWN = LOCK, PART, "lost+found"  # what a directory may have without an identity: the last one is of its file system
 # version, salt, cluster, node, group, store and whether the log exists; between a mark of 8 bytes and a CRC-32
 FORM = struct.Struct("<IIQQQQI")
 VERSION = 1
@@ -117,7 +118,7 @@ class Directory:
         return FORM.unpack(body)
 
     def first(self, options):
-        stray = [name for name in self.names() if name not in (LOCK, PART)]
+        stray = [name for name in self.names() if name not in OWN]
         if stray:
             raise Corrupt("there is %s in %s, and no file %s" % (stray[0], self.path, IDENTITY))
         self.salt, self.store = secrets.token_bytes(4), options.store_id or secrets.randbits(64) or 1
