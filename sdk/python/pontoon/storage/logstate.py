@@ -1,14 +1,16 @@
 """What a log amounts to beside its entries, and what the protocol forbids with it."""
 
 import bisect
+import types
 
 from .. import wire
-from ..errors import InvalidArgument, Limit
-from .errors import Compacted, EntriesUnavailable
+from ..errors import Error, InvalidArgument, Limit
+from .errors import Compacted, Corrupt, EntriesUnavailable
 
 Batch = wire.message("AppendRequest")
 UNCHANGED = 0, 0, 0
 MAX_TYPE = 255
+UNBOUNDED = types.SimpleNamespace(entry=float("inf"), batch=float("inf"))  # other limits were set when it was appended
 
 
 def hard_of(batch):
@@ -48,6 +50,20 @@ class LogState:
                 self.terms.append(e.term)
         if hard_of(batch) != UNCHANGED:
             self.hard = hard_of(batch)
+
+    def recover(self, raw):
+        """Takes in a batch that the disk has, and returns it. One that cannot be read, or that does not follow
+        what came before, is damage."""
+        try:
+            batch = Batch.FromString(raw)
+        except Exception as e:  # the error has no class of its own in all versions
+            raise Corrupt("a batch after the entry %d cannot be read: %s" % (self.last, e)) from e
+        try:
+            self.check(batch, UNBOUNDED)
+        except Error as e:
+            raise Corrupt(str(e)) from e
+        self.take(batch)
+        return batch
 
     def cut(self, first):
         """Discards the entries from first on, which is above base."""
