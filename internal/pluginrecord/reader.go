@@ -26,7 +26,8 @@ const (
 var (
 	// ErrNoRecord: the file is not a record.
 	ErrNoRecord = errors.New("it is not a record of a plugin")
-	// ErrCut: the file ends within an event, as that of a host does that was killed.
+	// ErrCut: the file ends within an event or before its header, as that of a host does that was
+	// killed. So an empty file is one.
 	ErrCut = errors.New("the record is cut off")
 	// ErrDamaged: the bytes of the file are not those that were written.
 	ErrDamaged = errors.New("the record is damaged")
@@ -51,7 +52,7 @@ func NewReader(in io.Reader) (*Reader, error) {
 	switch {
 	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, err
-	case n == 0 || string(begin[:n]) != magic[:n]:
+	case string(begin[:n]) != magic[:n]:
 		return nil, ErrNoRecord
 	case err != nil:
 		return nil, fmt.Errorf("%w at byte %d, before its header", ErrCut, n)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -106,7 +105,8 @@ func (r *Recorder) Stats() Stats {
 	return s
 }
 
-// Close ends the record. It waits for a disk that does not answer for a moment only.
+// Close ends the record. A disk that has failed is tried once more, so that the record has a gap for
+// all that was left out. Close waits for a disk that does not answer for a moment only.
 func (r *Recorder) Close() {
 	r.closing.Do(func() {
 		r.put(Event{Kind: End}, false)
@@ -130,7 +130,9 @@ func (r *Recorder) put(e Event, anchor bool) {
 		return
 	}
 	size := e.size()
-	if r.queued > 0 && r.queued+size > queueBytes {
+	if e.Kind == End {
+		r.retry = e.Time
+	} else if r.queued > 0 && r.queued+size > queueBytes {
 		if r.loseLocked(1) {
 			r.sayGapLocked(e.Time)
 		}
@@ -208,39 +210,49 @@ func (r *Recorder) take() []item {
 	return items
 }
 
-// wrote notes how writing went: items were taken, and that many bytes are in the files.
+// wrote notes how writing went: items were taken, and that many bytes are in the files. After a failure
+// what waits is lost too: an event that came after a gap must not stand before it.
 func (r *Recorder) wrote(items []item, bytes uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	events := uint64(0)
-	for i := range items {
-		if !items[i].renew {
-			r.queued -= items[i].size()
-			events++
-		}
-	}
+	missing := r.goneLocked(items)
 	r.written += bytes
 	if err == nil {
-		if events > 0 {
+		if len(items) > 0 {
 			r.pause = retryAfter
 		}
-		if r.saidFail && events > 0 {
+		if r.saidFail && len(items) > 0 {
 			r.saidFail = false
 			r.of.Logger.Info("the record of a plugin is written again", "kind", string(r.of.Kind), "file", r.options.Path)
 		}
 		return
 	}
-	r.loseLocked(events)
-	if r.broken == nil || !errors.Is(err, errNoFile) {
-		r.broken = err
-	}
-	r.retry, r.renew = time.Now().Add(r.pause), true
-	if !errors.Is(err, errNoFile) {
-		r.pause = min(2*r.pause, maxRetryAfter)
-	}
+	r.loseLocked(missing + r.goneLocked(r.queue))
+	r.queue, r.broken, r.renew = nil, err, true
+	r.retry = time.Now().Add(r.pause)
+	r.pause = min(2*r.pause, maxRetryAfter)
 	if !r.saidFail {
 		r.saidFail = true
 		r.of.Logger.Error("the record of a plugin cannot be written: it is left out until it can, and the plugin goes on",
 			"kind", string(r.of.Kind), "file", r.options.Path, "error", err)
 	}
+}
+
+// goneLocked takes items out of the account of what waits, and counts the events that are missing without
+// them. A gap stands for its own, and what goes on is told again.
+func (r *Recorder) goneLocked(items []item) (events uint64) {
+	for i := range items {
+		e := &items[i]
+		if e.renew {
+			continue
+		}
+		r.queued -= e.size()
+		switch {
+		case e.Kind == Gap:
+			events += e.Count
+		case !e.Continued:
+			events++
+		}
+	}
+	return events
 }

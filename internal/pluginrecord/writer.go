@@ -3,7 +3,6 @@ package pluginrecord
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"os"
 	"time"
@@ -56,9 +55,6 @@ func (w *writer) write(items []item) error {
 			}
 			continue
 		}
-		if w.file == nil { // of the batch that was taken while the one before failed
-			return errNoFile
-		}
 		if err := w.event(&items[i].Event); err != nil {
 			return err
 		}
@@ -68,8 +64,6 @@ func (w *writer) write(items []item) error {
 	}
 	return w.out.Flush()
 }
-
-var errNoFile = errors.New("the file before could not be written")
 
 // event writes an event with its length and its checksum.
 func (w *writer) event(e *Event) error {
