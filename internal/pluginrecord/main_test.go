@@ -78,14 +78,24 @@ func (r *recording) append(s grpc.BidiStreamingClient[pluginv1.AppendRequest, pl
 	}
 }
 
-// read returns the events of files, each as a line.
-func read(t *testing.T, paths ...string) (lines []string, faults []error) {
+// series opens files.
+func series(t *testing.T, paths ...string) (*Series, error) {
 	t.Helper()
-	in, err := OpenSeries(paths)
+	files, err := OpenFiles(paths)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
+	t.Cleanup(files.Close)
+	return files.Series()
+}
+
+// read returns the events of files, each as a line.
+func read(t *testing.T, paths ...string) (lines []string, faults []error) {
+	t.Helper()
+	in, err := series(t, paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for {
 		e, err := in.Next()
 		if errors.Is(err, io.EOF) {

@@ -224,14 +224,13 @@ func TestAFileIsReadUpToWhereItIsCut(t *testing.T) {
 		if err := os.WriteFile(r.path, whole[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		in, err := OpenSeries([]string{r.path})
+		_, err := series(t, r.path)
 		if err != nil {
 			if !errors.Is(err, ErrCut) || n > header+eventOverhead {
 				t.Fatalf("cut at %d: %v", n, err)
 			}
 			continue
 		}
-		in.Close()
 		got, faults := read(t, r.path)
 		if len(got) >= len(all) || !slices.Equal(got, all[:len(got)]) || len(faults) > 1 || len(faults) == 1 && !errors.Is(faults[0], ErrCut) {
 			t.Fatalf("cut at %d: %q, %v", n, got, faults)
@@ -257,11 +256,10 @@ func TestADamagedFileIsReadUpToTheDamage(t *testing.T) {
 		if err := os.WriteFile(r.path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		in, err := OpenSeries([]string{r.path})
+		_, err := series(t, r.path)
 		if err != nil {
 			continue // the header
 		}
-		in.Close()
 		got, faults := read(t, r.path)
 		if len(faults) != 1 || !slices.Equal(got, all[:len(got)]) || !strings.Contains(faults[0].Error(), "at byte ") {
 			t.Fatalf("a bit of byte %d: %q, %v", at, got, faults)

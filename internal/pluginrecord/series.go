@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
 // A Series reads files that were written one after the other as one record. Where something is
 // missing between two of them it has a Gap.
 type Series struct {
-	paths  []string
-	file   *os.File
+	rest   []openFile
+	path   string // of the present file
 	in     *Reader
 	begin  Event // the header of the first file
 	last   Event // the header of the present file
@@ -24,9 +23,9 @@ type Series struct {
 	lastLife, lastCalled uint64
 }
 
-// OpenSeries opens the files, of which one must be a record.
-func OpenSeries(paths []string) (*Series, error) {
-	s := &Series{paths: paths}
+// Series reads the files from their beginnings. One of them must be a record.
+func (o *Opened) Series() (*Series, error) {
+	s := &Series{rest: o.files}
 	if err := s.nextFile(); errors.Is(err, io.EOF) {
 		return nil, errors.Join(append(s.faults, ErrNoRecord)...)
 	} else if err != nil {
@@ -67,8 +66,8 @@ func (s *Series) Next() (Event, error) {
 		if !errors.Is(err, io.EOF) {
 			s.fault(err)
 		}
-		s.closeFile()
-		if len(s.paths) == 0 {
+		s.in = nil
+		if len(s.rest) == 0 {
 			continue
 		}
 		if err := s.follow(err); err != nil {
@@ -99,7 +98,7 @@ func (s *Series) follow(err error) error {
 		return err
 	}
 	if s.last.Plugin != s.begin.Plugin {
-		return fmt.Errorf("%w: %s is of a %s, and the one before of a %s", ErrNoRecord, s.file.Name(), s.last.Plugin, s.begin.Plugin)
+		return fmt.Errorf("%w: %s is of a %s, and the one before of a %s", ErrNoRecord, s.path, s.last.Plugin, s.begin.Plugin)
 	}
 	switch {
 	case s.last.Series != before.Series:
@@ -111,23 +110,18 @@ func (s *Series) follow(err error) error {
 	return nil
 }
 
-// nextFile opens the next file that is a record, and notes those that are not. It is io.EOF if there is
+// nextFile begins the next file that is a record, and notes those that are not. It is io.EOF if there is
 // none.
 func (s *Series) nextFile() error {
-	for len(s.paths) > 0 {
-		path := s.paths[0]
-		s.paths = s.paths[1:]
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		in, err := NewReader(f)
+	for len(s.rest) > 0 {
+		file := s.rest[0]
+		s.rest = s.rest[1:]
+		in, err := NewReader(io.NewSectionReader(file, 0, file.size))
 		if err == nil {
-			s.file, s.in, s.last = f, in, in.Header()
+			s.path, s.in, s.last = file.Name(), in, in.Header()
 			return nil
 		}
-		_ = f.Close()
-		err = fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s: %w", file.Name(), err)
 		if !errors.Is(err, ErrNoRecord) && !errors.Is(err, ErrCut) && !errors.Is(err, ErrDamaged) {
 			return err
 		}
@@ -137,15 +131,5 @@ func (s *Series) nextFile() error {
 }
 
 func (s *Series) fault(err error) {
-	s.faults = append(s.faults, fmt.Errorf("%s: %w", s.file.Name(), err))
+	s.faults = append(s.faults, fmt.Errorf("%s: %w", s.path, err))
 }
-
-func (s *Series) closeFile() {
-	if s.file != nil {
-		_ = s.file.Close()
-		s.file, s.in = nil, nil
-	}
-}
-
-// Close closes the file that is open.
-func (s *Series) Close() { s.closeFile() }

@@ -93,7 +93,7 @@ func TestASavedSnapshotIsABeginning(t *testing.T) {
 		if err := os.WriteFile(path, file("statemachine", events[:cut]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := planOf([]string{path})
+		p, err := planOf(openRecord(t, path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,13 +104,23 @@ func TestASavedSnapshotIsABeginning(t *testing.T) {
 	}
 }
 
+func openRecord(t *testing.T, path string) *pluginrecord.Opened {
+	t.Helper()
+	files, err := pluginrecord.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(files.Close)
+	return files
+}
+
 // A record of a transport is refused.
 func TestATransportIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record")
 	if err := os.WriteFile(path, file("transport", nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := planOf([]string{path}); !errors.Is(err, ErrTransport) {
+	if _, err := planOf(openRecord(t, path)); !errors.Is(err, ErrTransport) {
 		t.Error(err)
 	}
 }

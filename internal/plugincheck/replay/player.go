@@ -26,7 +26,7 @@ type player struct {
 	plan    *plan
 	report  *Report
 	methods map[string]*method
-	files   []string
+	files   *pluginrecord.Opened
 	catalog *catalog.Catalog
 	dir     string
 

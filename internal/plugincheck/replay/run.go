@@ -46,17 +46,18 @@ func (s Subject) Run(ctx context.Context) (*Report, error) {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
-	files, err := pluginrecord.Files(s.Path)
+	files, err := pluginrecord.Open(s.Path)
 	if err != nil {
 		return nil, err
 	}
+	defer files.Close()
 	began := time.Now()
 	plan, err := planOf(files)
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{
-		Kind: plan.kind, Files: files, Recorded: plan.recorded, Command: s.Command, SHA256: s.SHA256,
+		Kind: plan.kind, Files: files.Paths(), Recorded: plan.recorded, Command: s.Command, SHA256: s.SHA256,
 		Starts: []Start{}, Left: []string{}, Faults: []string{},
 	}
 	if err := s.play(ctx, files, plan, report); err != nil {
@@ -77,17 +78,16 @@ func beginnings(kind plugins.Kind) string {
 	return "Open of an empty state, Restore or SaveSnapshot as a whole"
 }
 
-func planOf(files []string) (*plan, error) {
-	in, err := pluginrecord.OpenSeries(files)
+func planOf(files *pluginrecord.Opened) (*plan, error) {
+	in, err := files.Series()
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
 	return makePlan(in)
 }
 
 // play goes through the record with a catalog and a directory of its own.
-func (s *Subject) play(ctx context.Context, files []string, plan *plan, report *Report) (err error) {
+func (s *Subject) play(ctx context.Context, files *pluginrecord.Opened, plan *plan, report *Report) (err error) {
 	limits, err := pluginrpc.CheckLimits(plan.limits)
 	if err != nil {
 		return fmt.Errorf("the limits of the record: %w", err)
@@ -102,11 +102,10 @@ func (s *Subject) play(ctx context.Context, files []string, plan *plan, report *
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	in, err := pluginrecord.OpenSeries(files)
+	in, err := files.Series()
 	if err != nil {
 		return err
 	}
-	defer in.Close()
 	p := newPlayer(ctx, s, plan, report)
 	p.files, p.catalog, p.dir = files, c, dir
 	defer p.end()

@@ -45,11 +45,10 @@ var errSaved = errors.New("a snapshot of the record cannot be read")
 
 // restore gives the process the snapshot.
 func (l *life) restore(ctx context.Context, c *call, s save) (*pluginv1.RestoreResponse, error) {
-	in, err := pluginrecord.OpenSeries(l.p.files)
+	in, err := l.p.files.Series()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSaved, err)
 	}
-	defer in.Close()
 	desc := &grpc.StreamDesc{ClientStreams: true}
 	stream, err := l.process.conn.NewStream(ctx, desc, pluginv1.StateMachine_Restore_FullMethodName)
 	if err != nil {
