@@ -87,7 +87,7 @@ func hasEvent(path string) bool {
 	if err == nil {
 		_, err = in.Next()
 	}
-	return !errors.Is(err, io.EOF) && !errors.Is(err, ErrCut) && !errors.Is(err, ErrNoRecord)
+	return !errors.Is(err, io.EOF) && !errors.Is(err, ErrCut)
 }
 
 func olderName(path string, number uint64) string {
